@@ -47,9 +47,9 @@ pub struct Location {
     /// Whether places in the body come before headers.
     #[serde(default)]
     pub body_first: bool,
-    /// What is cut off in front of the value.
+    /// How a value begins that counts; the beginning is cut off.
     #[serde(default)]
-    pub strip_prefix: Option<String>,
+    pub prefix: Option<String>,
 }
 
 /// A body's shape that says its topic.
@@ -117,12 +117,9 @@ pub struct IdentityRule {
     /// Where an event says its own id, for [`Identity::Event`].
     #[serde(default)]
     pub event_id: Vec<Pointer>,
-    /// A header that counts beside the payload where `unless` holds nothing: two triggers may send one body.
+    /// A header that counts beside the payload where the body says no topic: two triggers may send one body.
     #[serde(default)]
     pub header: Option<String>,
-    /// The place that makes `header` irrelevant.
-    #[serde(default)]
-    pub unless: Option<Pointer>,
 }
 
 /// Which keys name personal data.

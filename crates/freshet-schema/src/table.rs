@@ -17,6 +17,12 @@ pub struct Table {
     /// Topics that feed it: whole, or up to a `*` at the end.
     #[serde(default)]
     pub topics: Vec<String>,
+    /// Topics that do not, although `topics` would take them.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Places of which one holds something in every event that feeds it; none: every event does.
+    #[serde(default)]
+    pub when: Vec<Pointer>,
     /// The partition column.
     #[serde(default = "default_partition")]
     pub partition: String,
@@ -54,12 +60,15 @@ fn default_key() -> Vec<String> {
 }
 
 impl Table {
-    /// Whether events of a topic feed this table.
-    pub fn takes(&self, topic: &str) -> bool {
-        self.topics.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(beginning) => topic.starts_with(beginning),
-            None => pattern == topic,
-        })
+    /// Whether an event feeds this table; `holds` says whether it holds something at a place.
+    pub fn feeds_on(&self, topic: &str, holds: impl Fn(&Pointer) -> bool) -> bool {
+        let among = |patterns: &[String]| {
+            patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(beginning) => topic.starts_with(beginning),
+                None => pattern == topic,
+            })
+        };
+        among(&self.topics) && !among(&self.except) && (self.when.is_empty() || self.when.iter().any(holds))
     }
 
     /// A column by its name.
@@ -74,7 +83,7 @@ impl Table {
     }
 
     pub(crate) fn assemble(&mut self) {
-        let has_hash = self.own_columns.iter().any(|column| column.pii.is_some() && column.pii == Some(crate::PersonalData::Hash));
+        let has_hash = self.own_columns.iter().any(|column| column.pii == Some(crate::PersonalData::Hash));
         self.columns = if self.computed { Vec::new() } else { envelope::columns() };
         self.columns.extend(self.own_columns.iter().cloned());
         if has_hash {

@@ -1,0 +1,1 @@
+//! Every record is answered once, whatever its bytes.
