@@ -111,6 +111,17 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Whether it says nothing: `null`, an empty text, array or object.
+    pub fn is_void(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::String(text) => text.is_empty(),
+            Self::Array(elements) => elements.is_empty(),
+            Self::Object(entries) => entries.is_empty(),
+            Self::Bool(_) | Self::Number(_) => false,
+        }
+    }
+
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)

@@ -153,7 +153,7 @@ impl Normalizer {
         taken.extend(subject.batch_array().map(std::ptr::from_ref));
         taken.sort_unstable();
         let rest = if table.rows.is_some() { element } else { Some(subject.event) };
-        let extra = subject.extra(rest, &|value| taken.binary_search(&std::ptr::from_ref(value)).is_ok());
+        let extra = subject.extra(rest, &|value| value.is_void() || taken.binary_search(&std::ptr::from_ref(value)).is_ok());
         if let Some(extra) = extra {
             line.push_text(envelope::EXTRA, &extra);
         }

@@ -1,0 +1,66 @@
+//! The environment of the functions: every variable, read once at the start.
+
+use std::env;
+use std::time::Duration;
+
+use freshet_ingest::secret::{HashKey, Secret, Secrets};
+
+use crate::error::Error;
+
+/// The lake's bucket.
+pub const BUCKET: &str = "FRESHET_BUCKET";
+/// The Firehose delivery stream.
+pub const STREAM: &str = "FRESHET_STREAM";
+/// Signing secrets: `source=secret` or `source/account=secret`, separated by white space; the same owner twice while
+/// a secret is being rotated.
+pub const SIGNING_SECRETS: &str = "FRESHET_SIGNING_SECRETS";
+/// The key of personal hashes: `id=secret`.
+pub const HASH_KEY: &str = "FRESHET_HASH_KEY";
+/// `true` takes public test secrets. Never in production.
+pub const DEVELOPMENT: &str = "FRESHET_DEVELOPMENT";
+/// What a compaction may hold in memory, in MiB.
+pub const MEMORY_BUDGET: &str = "FRESHET_MEMORY_BUDGET_MIB";
+
+/// How long before a function's end its work stops by itself.
+pub const DEADLINE_MARGIN: Duration = Duration::from_secs(60);
+
+/// What a variable holds, or an error that names it.
+pub fn required(name: &'static str) -> Result<String, Error> {
+    env::var(name).ok().filter(|value| !value.is_empty()).ok_or(Error::MissingVariable { name })
+}
+
+/// Whether a variable is `true`.
+pub fn is_true(name: &str) -> bool {
+    env::var(name).is_ok_and(|value| value == "true")
+}
+
+/// The signing secrets of [`SIGNING_SECRETS`].
+pub fn signing_secrets() -> Result<Secrets, Error> {
+    parse_secrets(&required(SIGNING_SECRETS)?)
+}
+
+/// Parses `owner=secret` pairs, separated by white space.
+pub fn parse_secrets(text: &str) -> Result<Secrets, Error> {
+    let mut secrets = Secrets::default();
+    for pair in text.split_whitespace() {
+        let (owner, secret) = pair.split_once('=').ok_or(Error::MalformedVariable { name: SIGNING_SECRETS, form: "source=secret" })?;
+        secrets.add(owner, Secret::new(secret));
+    }
+    Ok(secrets)
+}
+
+/// The key of [`HASH_KEY`].
+pub fn hash_key() -> Result<HashKey, Error> {
+    let text = required(HASH_KEY)?;
+    let (id, secret) = text.split_once('=').ok_or(Error::MalformedVariable { name: HASH_KEY, form: "id=secret" })?;
+    Ok(HashKey { id: id.to_owned(), secret: Secret::new(secret) })
+}
+
+/// The memory budget of a compaction in bytes.
+pub fn memory_budget() -> Result<Option<usize>, Error> {
+    let Ok(text) = env::var(MEMORY_BUDGET) else {
+        return Ok(None);
+    };
+    let mebibytes: usize = text.parse().map_err(|_| Error::MalformedVariable { name: MEMORY_BUDGET, form: "a number of MiB" })?;
+    Ok(Some(mebibytes * 1024 * 1024))
+}

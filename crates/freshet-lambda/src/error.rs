@@ -1,0 +1,45 @@
+//! What can stop a function. None of it holds a payload or a secret.
+
+/// A function that cannot do its work now.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A variable is missing.
+    #[error("read the environment: {name} is not set")]
+    MissingVariable {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A variable has another form.
+    #[error("read the environment: {name} has the form {form}")]
+    MalformedVariable {
+        /// The variable.
+        name: &'static str,
+        /// Its form.
+        form: &'static str,
+    },
+    /// A body of the spill zone could not be fetched for now; Firehose calls again.
+    #[error("fetch {key} from the lake")]
+    Fetch {
+        /// The object's key.
+        key: String,
+        /// What S3 says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An object could not be put; Firehose calls again.
+    #[error("put {key} into the lake")]
+    Put {
+        /// The object's key.
+        key: String,
+        /// What S3 says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The compaction stopped.
+    #[error("compact the lake")]
+    Compact {
+        /// Where.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
