@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use freshet_firehose::{Producer, pack};
+use freshet_firehose::Producer;
+use freshet_firehose::pack::pack;
 use freshet_ingest::canonical::hash;
 use freshet_ingest::envelope::{Body, Delivery, Envelope, RECORD_LIMIT, Refusals};
 use freshet_ingest::headers::Headers;

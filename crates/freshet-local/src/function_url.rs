@@ -3,7 +3,6 @@
 //! The limit is Lambda's: the event holds 6 MB, in which a body is escaped as a JSON text where its content type is
 //! text, and in base64 where it is not (docs.aws.amazon.com/lambda, "Function URL request and response payloads").
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,13 +10,9 @@ use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+
+use crate::Error;
+use crate::listener::{Listener, Reply};
 
 /// What Lambda's event holds.
 pub const EVENT_LIMIT: usize = 6 * 1024 * 1024;
@@ -30,73 +25,39 @@ pub type Handler = Arc<dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<Byt
 /// A URL that is being served.
 #[derive(Debug)]
 pub struct FunctionUrl {
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    listener: Listener,
 }
 
 impl FunctionUrl {
     /// Serves a handler on 127.0.0.1; port 0 picks one.
-    pub async fn serve(port: u16, handler: Handler) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let address = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, handler, stopped));
-        Ok(Self { address, stop, task })
+    pub async fn serve(port: u16, handler: Handler) -> Result<Self, Error> {
+        let serve = Listener::serve(port, move |request| answer(request, Arc::clone(&handler)));
+        Ok(Self { listener: serve.await.map_err(|source| Error::Listen { port, source })? })
     }
 
     /// `http://127.0.0.1:<port>`
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listener.address())
     }
 
     /// Takes no further request, and returns when those under way are answered.
     pub async fn stop(self) {
-        let _ = self.stop.send(true);
-        let _ = self.task.await;
+        self.listener.stop().await;
     }
 }
 
-async fn accept(listener: TcpListener, handler: Handler, mut stopped: watch::Receiver<bool>) {
-    let connections = GracefulShutdown::new();
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection");
-                    continue;
-                }
-            },
-            _ = stopped.changed() => break,
-        };
-        let handler = Arc::clone(&handler);
-        let service = service_fn(move |request| answer(request, Arc::clone(&handler)));
-        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-        builder.http1().timer(TokioTimer::new());
-        let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
-    }
-    drop(listener);
-    connections.shutdown().await;
-}
-
-async fn answer(request: Request<Incoming>, handler: Handler) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+async fn answer(request: Request<Incoming>, handler: Handler) -> Reply<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, EVENT_LIMIT).collect().await else {
-        return Ok(too_large());
+        return Reply::Answer(too_large());
     };
     let body = body.to_bytes();
     let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 6).sum();
     if EVENT_FRAME + headers + event_size(content_type, &body) > EVENT_LIMIT {
-        return Ok(too_large());
+        return Reply::Answer(too_large());
     }
-    Ok(handler(Request::from_parts(head, body)).await.map(Full::new))
+    Reply::Answer(handler(Request::from_parts(head, body)).await.map(Full::new))
 }
 
 /// What a body takes up in the event.

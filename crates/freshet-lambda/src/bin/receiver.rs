@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let receiver = Arc::new(Receiver::new(Parts {
         contract: Contract::embedded(),
         secrets: config::signing_secrets()?,
-        producer: Producer::new(aws_sdk_firehose::Client::new(&aws), s3.clone(), settings),
+        producer: Producer::new(&aws_sdk_firehose::Client::new(&aws), &s3, settings),
         s3,
         bucket,
         is_development: config::is_true(config::DEVELOPMENT),

@@ -1,0 +1,83 @@
+//! The fault switch: makes the next calls of one operation fail in a chosen way. For tests, over `/_freshet/faults`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+
+/// How a call fails.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    /// An error is answered, and nothing is done.
+    Error {
+        /// HTTP status.
+        status: u16,
+        /// The error's code.
+        code: String,
+    },
+    /// It is done, and an error is answered.
+    ErrorAfter {
+        /// HTTP status.
+        status: u16,
+        /// The error's code.
+        code: String,
+    },
+    /// The connection is closed, and nothing is done.
+    Drop,
+    /// It is done, and the connection is closed without an answer.
+    DropAfter,
+    /// It is done after a while.
+    Delay {
+        /// How long, in milliseconds.
+        millis: u64,
+    },
+    /// Of a batch, every n-th record is not taken.
+    PartialFailure {
+        /// Which: 2 is every second one.
+        every: usize,
+        /// The record's error code.
+        code: String,
+    },
+}
+
+/// A fault that is to happen.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultOrder {
+    /// `s3`, `firehose` or `athena`.
+    pub service: String,
+    /// The operation, as the API names it.
+    pub operation: String,
+    /// How many calls fail.
+    pub times: u32,
+    /// How.
+    pub fault: Fault,
+}
+
+/// The faults that are to happen.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    orders: Arc<Mutex<HashMap<(String, String), (u32, Fault)>>>,
+}
+
+impl Faults {
+    /// Orders a fault; it replaces one of the same operation.
+    pub fn order(&self, order: FaultOrder) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.insert((order.service, order.operation), (order.times, order.fault));
+    }
+
+    /// Forgets all faults.
+    pub fn clear(&self) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The fault of this call, if it is to fail.
+    pub(crate) fn take(&self, service: &str, operation: &str) -> Option<Fault> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, fault) = orders.get_mut(&(service.to_owned(), operation.to_owned()))?;
+        *left = left.checked_sub(1)?;
+        Some(fault.clone())
+    }
+}
