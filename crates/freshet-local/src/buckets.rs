@@ -1,0 +1,21 @@
+//! The buckets, as object stores for the other services of the process.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+
+/// Gives the object store of a bucket by its name.
+#[derive(Clone)]
+pub(crate) struct Buckets(Arc<dyn Fn(&str) -> Arc<dyn ObjectStore> + Send + Sync>);
+
+impl Buckets {
+    /// Buckets that `find` opens.
+    pub(crate) fn new(find: impl Fn(&str) -> Arc<dyn ObjectStore> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+
+    /// The store of this bucket.
+    pub(crate) fn get(&self, bucket: &str) -> Arc<dyn ObjectStore> {
+        (self.0)(bucket)
+    }
+}
