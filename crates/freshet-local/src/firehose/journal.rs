@@ -99,12 +99,12 @@ impl Journal {
     /// Makes records durable; they are when this answers.
     pub(crate) async fn append(&self, entries: Vec<Entry>) -> io::Result<()> {
         let (reply, answer) = oneshot::channel();
-        let gone = |_| io::Error::other("the journal's writer has ended");
+        let gone = || io::Error::other("the journal's writer has ended");
         self.commands
             .send(Command::Append { entries, reply })
             .await
-            .map_err(|_| gone(()))?;
-        answer.await.map_err(|_| gone(()))?
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Delivers what is buffered and answers when it is in the bucket, or why it could not be put there.

@@ -93,7 +93,11 @@ impl Prefix {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => prefix.push_str(text),
-                Part::Time(fields) => fields.iter().for_each(|field| field.write(&mut prefix, at)),
+                Part::Time(fields) => {
+                    for field in fields {
+                        field.write(&mut prefix, at);
+                    }
+                }
                 Part::RandomString => prefix.push_str(&Uuid::new_v4().simple().to_string()[..11]),
                 Part::ErrorOutputType => prefix.push_str(error_output_type),
             }

@@ -357,6 +357,23 @@ async fn a_torn_segment_is_delivered_up_to_the_tear_and_kept() {
 }
 
 #[tokio::test]
+async fn a_segment_of_another_version_waits_and_keeps_no_other_from_delivery() {
+    let world = World::new();
+    let folder = world.journals.path().join("events");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(
+        folder.join("00000000000000000001.journal"),
+        "FRSHJNL9 and more",
+    )
+    .unwrap();
+    let firehose = world.open(stream(), &Functions::new());
+    put(&firehose, &["a"]).await.unwrap();
+    firehose.flush().await.unwrap();
+    assert_eq!(world.text("landing/").await, "a");
+    assert_eq!(world.left(), ["00000000000000000001.journal"]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_delivered_is_said_kept_and_delivered_later_by_the_same_calls() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new();

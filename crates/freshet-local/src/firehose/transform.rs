@@ -1,7 +1,7 @@
 //! The transformation of records by a function: the event it gets, the answer it must give, and what becomes of each record.
 //!
 //! The event and the answer are those of Firehose's page on data transformation; the error codes are those of its page on
-//! monitoring with CloudWatch Logs.
+//! monitoring.
 
 use std::collections::HashMap;
 use std::sync::Arc;

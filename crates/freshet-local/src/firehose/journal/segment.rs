@@ -108,15 +108,17 @@ impl SegmentReader {
             return Ok(None);
         }
         self.torn = true;
-        let &[a, b, c, d, e, f, g, h] = head.as_slice() else {
+        let (Some(length), Some(expected)) =
+            (head.first_chunk(), head[4.min(head.len())..].first_chunk())
+        else {
             return Ok(None);
         };
-        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        let length = u32::from_le_bytes(*length) as usize;
         if !(ARRIVAL..=LONGEST).contains(&length) {
             return Ok(None);
         }
         let mut content = self.bytes(length)?;
-        if content.len() < length || crc(&content) != u32::from_le_bytes([e, f, g, h]) {
+        if content.len() < length || crc(&content) != u32::from_le_bytes(*expected) {
             return Ok(None);
         }
         self.torn = false;
