@@ -152,7 +152,7 @@ impl ObjectStore for BucketStore {
         let (objects, groups) = self.list_all(prefix, Some("/"), "")?;
         let objects = objects.iter().map(meta).collect::<Result<_>>()?;
         let common_prefixes = groups.iter().map(|group| Path::parse(group.trim_end_matches('/')).map_err(Error::from)).collect::<Result<_>>()?;
-        Ok(ListResult { common_prefixes, objects, extensions: object_store::Extensions::default() })
+        Ok(ListResult { common_prefixes, objects })
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
