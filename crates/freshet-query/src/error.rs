@@ -1,0 +1,92 @@
+//! What can go wrong between a query's name and its answer.
+
+/// A query that cannot be used, bound or answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of `queries/` has a header or a statement that the catalogue does not take.
+    #[error("parse queries/{file}:{line}: {message}")]
+    Parse {
+        /// The file's name.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// No query or view of the catalogue has that name.
+    #[error("find query `{name}`: the catalogue has {known}")]
+    UnknownQuery {
+        /// The name that was asked for.
+        name: String,
+        /// The names that are there.
+        known: String,
+    },
+    /// A value was given for a parameter that the query does not have.
+    #[error("bind query `{query}`: it has no parameter `{parameter}`, but {known}")]
+    UnknownParameter {
+        /// The query.
+        query: String,
+        /// The name that was given.
+        parameter: String,
+        /// The names that it has.
+        known: String,
+    },
+    /// A value is not of its parameter's type.
+    #[error("bind parameter `{parameter}` of query `{query}`: {message}")]
+    Value {
+        /// The query.
+        query: String,
+        /// The parameter.
+        parameter: String,
+        /// What a value of that type looks like.
+        message: String,
+    },
+    /// A call to Athena got no answer, or an error that says nothing about the statement.
+    #[error("call athena {operation}: {message}")]
+    Call {
+        /// The operation.
+        operation: &'static str,
+        /// The error's code and message, as far as there is one.
+        message: String,
+        /// What the SDK says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Athena refused the statement, or it failed while it ran.
+    #[error("run statement: {message}")]
+    Refused {
+        /// The execution, where one was started.
+        execution: Option<String>,
+        /// Athena's message.
+        message: String,
+    },
+    /// Somebody else stopped the execution.
+    #[error("run statement: execution {execution} was stopped: {message}")]
+    Stopped {
+        /// The execution.
+        execution: String,
+        /// Athena's message.
+        message: String,
+    },
+    /// The execution was not done in time; it was told to stop.
+    #[error("run statement: not done after {seconds} s")]
+    TimedOut {
+        /// The execution, where its start was answered.
+        execution: Option<String>,
+        /// The time that it had.
+        seconds: u64,
+    },
+    /// The caller cancelled; the execution was told to stop.
+    #[error("run statement: cancelled")]
+    Cancelled {
+        /// The execution, where its start was answered.
+        execution: Option<String>,
+    },
+    /// An answer lacks what Athena's model promises.
+    #[error("read the answer of athena {operation}: {message}")]
+    Malformed {
+        /// The operation.
+        operation: &'static str,
+        /// What is missing.
+        message: String,
+    },
+}
