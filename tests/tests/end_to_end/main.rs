@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+mod deliveries;
+mod kill;
+mod published;
 mod running;
 mod s3;
