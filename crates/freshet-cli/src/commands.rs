@@ -1,6 +1,7 @@
 //! One module a subcommand: its arguments and what it does.
 
 pub(crate) mod compact;
+pub(crate) mod demo;
 pub(crate) mod flush;
 pub(crate) mod queries;
 pub(crate) mod query;
