@@ -51,6 +51,7 @@ orders AS (
     FROM shopify_orders
     WHERE dt >= date_add('day', -1 - :days, current_date) AND account LIKE :shop
     GROUP BY account, order_id
+    HAVING max(CASE WHEN is_deleted OR test THEN 1 ELSE 0 END) = 0
 ),
 completed AS (
     SELECT DISTINCT account, checkout_token FROM orders WHERE checkout_token IS NOT NULL

@@ -95,6 +95,8 @@ SELECT
     quantity,
     current_quantity,
     CAST(list_price - list_tax AS decimal(18, 4)) AS gross_sales,
-    CAST(discount + included_tax - list_tax AS decimal(18, 4)) AS discounts,
+    CASE
+        WHEN list_price IS NOT NULL THEN CAST(discount + included_tax - list_tax AS decimal(18, 4))
+    END AS discounts,
     CAST(list_price - discount - included_tax AS decimal(18, 4)) AS sales
 FROM shares

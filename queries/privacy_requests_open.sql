@@ -14,7 +14,7 @@
 -- column: customers_held bigint Customer events that the lake holds of the customer or shop.
 --
 -- A data request is listed until its time is over. A redaction is open while the lake holds anything of whom it is about,
--- so what was erased disappears from this list.
+-- so what was erased disappears from this list. What is held is looked for in all days.
 
 WITH requests AS (
     SELECT

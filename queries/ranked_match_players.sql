@@ -21,9 +21,9 @@
 -- column: gold_per_minute double Gold a minute.
 -- column: creeps_per_minute double Creeps a minute.
 -- column: damage_per_minute double Damage to champions a minute.
--- column: gold_score double Gold a minute in standard deviations above the mean of the match.
--- column: creeps_score double Creeps a minute in standard deviations above the mean of the match.
--- column: damage_score double Damage a minute in standard deviations above the mean of the match.
+-- column: gold_score double Gold a minute in standard deviations above the mean of the match; NULL where all are alike.
+-- column: creeps_score double Creeps a minute in standard deviations above the mean of the match; NULL where all are alike.
+-- column: damage_score double Damage a minute in standard deviations above the mean of the match; NULL where all are alike.
 -- column: gold_lead bigint Gold more than the lane opponent's; NULL where the role has not exactly two players of two teams.
 -- column: creeps_lead bigint Creeps more than the lane opponent's; NULL as gold_lead.
 -- column: level_lead int Levels more than the lane opponent's at the end; NULL as gold_lead.
@@ -93,24 +93,27 @@ SELECT
     gold_earned,
     creeps,
     damage_to_champions,
-    round(gold_rate, 4) AS gold_per_minute,
-    round(creeps_rate, 4) AS creeps_per_minute,
-    round(damage_rate, 4) AS damage_per_minute,
-    round(
-        (gold_rate - avg(gold_rate) OVER (PARTITION BY dt, account, match_id))
-            / nullif(stddev_pop(gold_rate) OVER (PARTITION BY dt, account, match_id), 0e0),
-        4
-    ) AS gold_score,
-    round(
-        (creeps_rate - avg(creeps_rate) OVER (PARTITION BY dt, account, match_id))
-            / nullif(stddev_pop(creeps_rate) OVER (PARTITION BY dt, account, match_id), 0e0),
-        4
-    ) AS creeps_score,
-    round(
-        (damage_rate - avg(damage_rate) OVER (PARTITION BY dt, account, match_id))
-            / nullif(stddev_pop(damage_rate) OVER (PARTITION BY dt, account, match_id), 0e0),
-        4
-    ) AS damage_score,
+    gold_rate AS gold_per_minute,
+    creeps_rate AS creeps_per_minute,
+    damage_rate AS damage_per_minute,
+    CASE
+        WHEN max(gold_rate) OVER (PARTITION BY dt, account, match_id)
+            > min(gold_rate) OVER (PARTITION BY dt, account, match_id)
+            THEN (gold_rate - avg(gold_rate) OVER (PARTITION BY dt, account, match_id))
+                / stddev_pop(gold_rate) OVER (PARTITION BY dt, account, match_id)
+    END AS gold_score,
+    CASE
+        WHEN max(creeps_rate) OVER (PARTITION BY dt, account, match_id)
+            > min(creeps_rate) OVER (PARTITION BY dt, account, match_id)
+            THEN (creeps_rate - avg(creeps_rate) OVER (PARTITION BY dt, account, match_id))
+                / stddev_pop(creeps_rate) OVER (PARTITION BY dt, account, match_id)
+    END AS creeps_score,
+    CASE
+        WHEN max(damage_rate) OVER (PARTITION BY dt, account, match_id)
+            > min(damage_rate) OVER (PARTITION BY dt, account, match_id)
+            THEN (damage_rate - avg(damage_rate) OVER (PARTITION BY dt, account, match_id))
+                / stddev_pop(damage_rate) OVER (PARTITION BY dt, account, match_id)
+    END AS damage_score,
     CASE
         WHEN has_opponent THEN 2 * gold_earned - sum(gold_earned) OVER (PARTITION BY dt, account, match_id, role)
     END AS gold_lead,

@@ -12,7 +12,8 @@
 -- column: tickets bigint Tickets that followed an order.
 -- column: tickets_per_order double Tickets for each order that names a buyer, to four digits.
 --
--- A ticket belongs to its requester's last order before it, and so to one order at most.
+-- A ticket belongs to its requester's last order before it, and so to one order at most. Deleted tickets are left
+-- out.
 
 WITH versions AS (
     SELECT
@@ -42,6 +43,7 @@ pairs AS (
         ON o.customer_key = t.customer_key
         AND t.created_at >= o.placed_at
         AND t.created_at < date_add('day', :days, o.placed_at)
+    WHERE NOT t.is_deleted
 ),
 counts AS (
     SELECT account, order_id, count(*) AS tickets FROM pairs WHERE place = 1 GROUP BY account, order_id
