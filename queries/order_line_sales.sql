@@ -8,6 +8,7 @@
 -- column: occurred_at timestamp The event's version of the order, UTC.
 -- column: received_at timestamp When the event was received, UTC.
 -- column: placed_at timestamp When the order was placed, UTC.
+-- column: cancelled_at timestamp When the order was cancelled, UTC.
 -- column: channel string The order's source_name, or unknown.
 -- column: currency string The shop's currency.
 -- column: is_test boolean Whether it is a test order.
@@ -38,6 +39,7 @@ WITH lines AS (
         o.occurred_at,
         o.received_at,
         coalesce(o.processed_at, o.created_at, o.occurred_at) AS placed_at,
+        o.cancelled_at,
         coalesce(o.source_name, 'unknown') AS channel,
         o.currency,
         coalesce(o.test, false) AS is_test,
@@ -81,6 +83,7 @@ SELECT
     occurred_at,
     received_at,
     placed_at,
+    cancelled_at,
     channel,
     currency,
     is_test,

@@ -7,17 +7,18 @@
 -- param: currency string '%' The shop's currency, ISO 4217; % for all, a row each.
 -- param: time_zone string 'UTC' The shop's time zone, such as Europe/Berlin.
 -- param: order_days integer 400 How many days before the first one the order of a return may have last changed.
--- column: day date Day in the shop's time zone: of the order for sales, of the refund for returns.
+-- column: day date Day in the shop's time zone: of the order for sales, of refund or cancellation for returns.
 -- column: channel string The order's source_name; unknown where it or the order is.
 -- column: currency string The shop's currency.
 -- column: orders bigint Orders placed on that day.
 -- column: gross_sales decimal(38,4) Price times quantity, taxes excluded.
 -- column: discounts decimal(38,4) Discounts on lines and on orders, taxes excluded.
--- column: returns decimal(38,4) What was given back for goods, taxes excluded, on the day of the refund.
+-- column: returns decimal(38,4) What was given back for goods, taxes excluded.
 -- column: net_sales decimal(38,4) Gross sales less discounts less returns.
 --
--- Test orders, deleted orders, gift cards, taxes, shipping and tips are out; cancelled and unpaid orders are in, and what
--- is given back for them is a return. queries/README.md has the definition.
+-- Test orders, deleted orders, gift cards, taxes, shipping and tips are out. Unpaid orders are in. A cancelled order is a
+-- sale when it was placed, and what no refund gave back of it is a return when it was cancelled. queries/README.md has the
+-- definition.
 
 WITH line_events AS (
     SELECT
@@ -32,22 +33,18 @@ WITH line_events AS (
 lines AS (
     SELECT * FROM line_events WHERE age = 1
 ),
-sales AS (
+orders AS (
     SELECT
-        CAST(date_format(at_timezone(with_timezone(placed_at, 'UTC'), :time_zone), '%Y-%m-%d') AS date) AS day,
-        channel,
-        currency,
         account,
         order_id,
-        gross_sales,
-        discounts
+        channel,
+        currency,
+        taxes_included,
+        cancelled_at,
+        is_test OR is_deleted AS is_out,
+        coalesce(sum(CASE WHEN NOT is_gift_card THEN sales END), DECIMAL '0.0000') AS sales
     FROM lines
-    WHERE NOT is_test AND NOT is_deleted AND NOT is_gift_card
-),
-orders AS (
-    SELECT account, order_id, channel, currency, is_test, is_deleted, taxes_included
-    FROM lines
-    GROUP BY account, order_id, channel, currency, is_test, is_deleted, taxes_included
+    GROUP BY account, order_id, channel, currency, taxes_included, cancelled_at, is_test OR is_deleted
 ),
 refund_events AS (
     SELECT
@@ -57,16 +54,13 @@ refund_events AS (
             ORDER BY occurred_at DESC, received_at DESC, event_id DESC
         ) AS age
     FROM shopify_refunds
-    WHERE dt >= date_add('day', -2, :from) AND dt <= date_add('day', 2, :to) AND account LIKE :shop
+    WHERE dt >= date_add('day', -1 - :order_days, :from) AND account LIKE :shop
 ),
-returns AS (
+refunds AS (
     SELECT
-        CAST(
-            date_format(
-                at_timezone(with_timezone(coalesce(r.processed_at, r.created_at, r.occurred_at), 'UTC'), :time_zone),
-                '%Y-%m-%d'
-            ) AS date
-        ) AS day,
+        r.account,
+        r.order_id,
+        coalesce(r.processed_at, r.created_at, r.occurred_at) AS refunded_at,
         coalesce(o.channel, 'unknown') AS channel,
         coalesce(o.currency, r.currency) AS currency,
         CASE
@@ -78,21 +72,43 @@ returns AS (
         END AS returned
     FROM refund_events r
     LEFT JOIN orders o ON o.account = r.account AND o.order_id = r.order_id
-    WHERE r.age = 1 AND NOT coalesce(o.is_test, false) AND NOT coalesce(o.is_deleted, false)
+    WHERE r.age = 1 AND NOT coalesce(o.is_out, false)
+),
+refunded AS (
+    SELECT account, order_id, sum(returned) AS returned FROM refunds GROUP BY account, order_id
 ),
 movements AS (
     SELECT
-        day,
+        placed_at AS moved_at,
         channel,
         currency,
         account || '/' || order_id AS order_key,
         gross_sales,
         discounts,
         DECIMAL '0.0000' AS returned
-    FROM sales
+    FROM lines
+    WHERE NOT is_test AND NOT is_deleted AND NOT is_gift_card
     UNION ALL
-    SELECT day, channel, currency, NULL, DECIMAL '0.0000', DECIMAL '0.0000', returned
-    FROM returns
+    SELECT refunded_at, channel, currency, NULL, DECIMAL '0.0000', DECIMAL '0.0000', returned
+    FROM refunds
+    UNION ALL
+    SELECT
+        o.cancelled_at,
+        o.channel,
+        o.currency,
+        NULL,
+        DECIMAL '0.0000',
+        DECIMAL '0.0000',
+        o.sales - coalesce(r.returned, DECIMAL '0.0000')
+    FROM orders o
+    LEFT JOIN refunded r ON r.account = o.account AND r.order_id = o.order_id
+    WHERE o.cancelled_at IS NOT NULL AND NOT o.is_out AND o.sales > coalesce(r.returned, DECIMAL '0.0000')
+),
+days AS (
+    SELECT
+        *,
+        CAST(date_format(at_timezone(with_timezone(moved_at, 'UTC'), :time_zone), '%Y-%m-%d') AS date) AS day
+    FROM movements
 )
 SELECT
     day,
@@ -101,10 +117,9 @@ SELECT
     count(DISTINCT order_key) AS orders,
     coalesce(sum(gross_sales), DECIMAL '0.0000') AS gross_sales,
     coalesce(sum(discounts), DECIMAL '0.0000') AS discounts,
-    coalesce(sum(returned), DECIMAL '0.0000') AS returns,
-    coalesce(sum(gross_sales), DECIMAL '0.0000') - coalesce(sum(discounts), DECIMAL '0.0000')
-        - coalesce(sum(returned), DECIMAL '0.0000') AS net_sales
-FROM movements
+    sum(returned) AS returns,
+    coalesce(sum(gross_sales), DECIMAL '0.0000') - coalesce(sum(discounts), DECIMAL '0.0000') - sum(returned) AS net_sales
+FROM days
 WHERE day BETWEEN :from AND :to AND currency LIKE :currency
 GROUP BY day, channel, currency
 ORDER BY day, channel, currency
