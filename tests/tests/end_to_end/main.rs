@@ -5,5 +5,6 @@
 mod deliveries;
 mod kill;
 mod published;
+mod queries;
 mod running;
 mod s3;
