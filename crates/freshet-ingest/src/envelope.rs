@@ -138,6 +138,9 @@ impl Envelope {
         }
         let wire: Wire = serde_json::from_slice(line).map_err(unreadable)?;
         match (wire.delivery, wire.refusals) {
+            (Some(WireDelivery { received_at: time, .. }), None) | (None, Some(Refusals { counted_at: time, .. })) if !Millis(time).is_credible() => {
+                Err(Error::ImpossibleTime)
+            }
             (Some(delivery), None) => read_delivery(delivery).map(Self::Delivery),
             (None, Some(refusals)) => Ok(Self::Refusals(refusals)),
             (Some(_), Some(_)) | (None, None) => Err(Error::AmbiguousRecord),
