@@ -109,6 +109,9 @@ impl ColumnPlan {
         let Some(value) = base(pointer, scope).and_then(|base| base.at(pointer.steps())).filter(|value| !value.is_null()) else {
             return computed(Cell::Null);
         };
+        if self.column.convert != Some(Convert::Email) && scope.cleaner.is_dropped(value) {
+            return computed(Cell::Null);
+        }
         match self.convert(value, scope) {
             Some(cell) => {
                 // Part of a value, or a value of which something was cut off, stays in `extra` too.

@@ -76,9 +76,9 @@ impl Normalizer {
         let Some(array) = array else {
             return Opened { source, delivery, body, array, values: Values::default(), around: None };
         };
-        let values = Values::collect(rules, body, Some(array));
+        let values = Values::collect(rules, body, Some(array), &[]);
         let around = match body {
-            Json::Object(_) => Some(Cleaner::new(rules, &Json::Null, &values).json(body, &|value| std::ptr::eq(value, array))),
+            Json::Object(_) => Some(Cleaner::new(rules, &Json::Null, "", &values).json(body, &|value| std::ptr::eq(value, array))),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
         };
         Opened { source, delivery, body, array: Some(array), values, around: around.filter(|around| around != "{}") }
@@ -95,7 +95,7 @@ impl Normalizer {
             });
         }
         let source = opened.source;
-        let cleaner = Cleaner::new(&self.rules[&source.name], event, &opened.values);
+        let cleaner = Cleaner::new(&self.rules[&source.name], event, &description.topic, &opened.values);
         let subject = Subject { opened, event, place, description, cleaner: &cleaner };
         let mut lines = Vec::new();
         let mut tables: Vec<&Table> = source.tables.iter().filter(|table| table.feeds_on(&description.topic, |pointer| holds(event, pointer))).collect();

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use freshet_schema::{PersonalKeys, Pointer};
+use freshet_schema::{PersonalKeys, PersonalPlaces};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
@@ -38,7 +38,7 @@ pub struct Rules {
     words: BTreeSet<String>,
     keys: BTreeSet<String>,
     people: BTreeSet<String>,
-    pointers: Vec<Pointer>,
+    places: Vec<PersonalPlaces>,
 }
 
 impl Rules {
@@ -50,8 +50,14 @@ impl Rules {
             words: lower(&contract.words),
             keys: spelled(&contract.keys),
             people: spelled(&contract.people),
-            pointers: contract.pointers.clone(),
+            places: contract.places.clone(),
         }
+    }
+
+    /// The values of an event that are personal by their place.
+    fn at_places<'b, 'text>(&self, event: &'b Json<'text>, topic: &str) -> Vec<&'b Json<'text>> {
+        let places = self.places.iter().filter(|places| places.topics.iter().any(|known| known == topic));
+        places.flat_map(|places| &places.pointers).filter_map(|pointer| event.at(pointer.steps())).collect()
     }
 
     fn names_person(&self, key: &str) -> bool {
@@ -109,14 +115,12 @@ pub struct Values {
 }
 
 impl Values {
-    /// Collects the personal values of a body, without those below `except`.
-    pub fn collect(rules: &Rules, body: &Json<'_>, except: Option<&Json<'_>>) -> Self {
+    /// Collects the personal values of a body, without those below `except`; `known` are personal by their place.
+    pub fn collect(rules: &Rules, body: &Json<'_>, except: Option<&Json<'_>>, known: &[&Json<'_>]) -> Self {
         let mut texts = Vec::new();
         let mut collector = Collector { rules, except: except.map(std::ptr::from_ref), texts: &mut texts };
         collector.collect(body, false, 0);
-        for value in rules.pointers.iter().filter_map(|pointer| body.at(pointer.steps())) {
-            collector.take(value);
-        }
+        known.iter().for_each(|value| collector.take(value));
         // The longest first, so that a street goes before its part.
         texts.sort_by(|left, right| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
         texts.dedup();
@@ -159,12 +163,21 @@ pub struct Cleaner<'a> {
     rules: &'a Rules,
     own: Values,
     around: &'a Values,
+    /// Values that are dropped for their place.
+    dropped: Vec<*const ()>,
 }
 
 impl<'a> Cleaner<'a> {
     /// Collects the personal values of an event; `around` holds those of the body that a batch lies in.
-    pub fn new(rules: &'a Rules, event: &Json<'_>, around: &'a Values) -> Self {
-        Self { rules, own: Values::collect(rules, event, None), around }
+    pub fn new(rules: &'a Rules, event: &Json<'_>, topic: &str, around: &'a Values) -> Self {
+        let known = rules.at_places(event, topic);
+        let dropped = known.iter().map(|value| std::ptr::from_ref(*value).cast()).collect();
+        Self { rules, own: Values::collect(rules, event, None, &known), around, dropped }
+    }
+
+    /// Whether a value of the event is personal for its place.
+    pub fn is_dropped(&self, value: &Json<'_>) -> bool {
+        self.dropped.contains(&std::ptr::from_ref(value).cast())
     }
 
     /// A text that may be kept.
@@ -216,7 +229,7 @@ impl<'a> Cleaner<'a> {
                 let pair = self.rules.is_personal_pair(entries);
                 out.push('{');
                 for (key, entry) in entries {
-                    if is_taken(entry) || self.rules.is_personal(key, in_person) || (pair && key == "value") {
+                    if is_taken(entry) || self.is_dropped(entry) || self.rules.is_personal(key, in_person) || (pair && key == "value") {
                         continue;
                     }
                     let before = out.len();

@@ -137,6 +137,16 @@ pub struct PersonalKeys {
     pub people: Vec<String>,
     /// Places that are dropped whole.
     #[serde(default)]
+    pub places: Vec<PersonalPlaces>,
+}
+
+/// Places in an event that are personal whatever their keys are, such as what a name was changed to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonalPlaces {
+    /// In events of these topics.
+    pub topics: Vec<String>,
+    /// Where.
     pub pointers: Vec<Pointer>,
 }
 
