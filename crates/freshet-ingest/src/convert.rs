@@ -59,7 +59,9 @@ impl ColumnPlan {
     pub(crate) fn new(column: &Column, siblings: &[Column]) -> Self {
         let takes_pointer = matches!(column.convert, Some(Convert::Pluck | Convert::Sum | Convert::Least | Convert::Greatest));
         let inner = column.with.as_deref().filter(|_| takes_pointer).and_then(|text| Pointer::parse(text).ok());
-        let original = |sibling: &Column| sibling.convert == Some(Convert::OriginalTime) && sibling.from.iter().any(|origin| column.from.contains(origin));
+        let original = |sibling: &Column| {
+            sibling.convert == Some(Convert::OriginalTime) && sibling.from.iter().any(|origin| column.from.contains(origin))
+        };
         Self { column: column.clone(), inner, keeps_original: siblings.iter().any(original) }
     }
 
@@ -151,7 +153,13 @@ impl ColumnPlan {
             }
             Some(Convert::Email) => value.scalar().and_then(|email| customer_key(scope.hash_key, email)).map(Cell::Text),
             Some(
-                Convert::Pluck | Convert::Count | Convert::Sum | Convert::Least | Convert::Greatest | Convert::TopicIs | Convert::TopicAction,
+                Convert::Pluck
+                | Convert::Count
+                | Convert::Sum
+                | Convert::Least
+                | Convert::Greatest
+                | Convert::TopicIs
+                | Convert::TopicAction,
             ) => None,
         }
     }
@@ -188,12 +196,14 @@ impl ColumnPlan {
         }
         reached.retain(|element| self.lets_through(element));
         if self.column.convert == Some(Convert::Count) {
-            return if reached.is_empty() && pointer_is_missing(pointer, scope) { Cell::Null } else { Cell::Integer(reached.len() as i64) };
+            let is_known = !reached.is_empty() || !pointer_is_missing(pointer, scope);
+            return i32::try_from(reached.len()).ok().filter(|_| is_known).map_or(Cell::Null, |count| Cell::Integer(count.into()));
         }
         let inner = self.inner.as_ref().map_or(&[][..], Pointer::steps);
         let values = reached.iter().filter_map(|element| element.at(inner)).filter(|value| !value.is_null());
         if self.column.convert == Some(Convert::Pluck) {
-            let texts: Vec<String> = values.filter_map(Json::scalar).filter(|text| !text.is_empty()).map(|text| scope.cleaner.text(text)).collect();
+            let texts: Vec<String> =
+                values.filter_map(Json::scalar).filter(|text| !text.is_empty()).map(|text| scope.cleaner.text(text)).collect();
             return if reached.is_empty() && pointer_is_missing(pointer, scope) { Cell::Null } else { Cell::Texts(texts) };
         }
         let mut cells = values.filter_map(|value| self.plain(value, scope));
@@ -216,9 +226,10 @@ impl ColumnPlan {
     }
 
     fn lets_through(&self, element: &Json<'_>) -> bool {
-        self.column.only.iter().all(|(key, expected)| {
-            element.get(key).and_then(Json::scalar).is_some_and(|value| value.to_lowercase() == *expected)
-        })
+        self.column
+            .only
+            .iter()
+            .all(|(key, expected)| element.get(key).and_then(Json::scalar).is_some_and(|value| value.to_lowercase() == *expected))
     }
 }
 
@@ -246,7 +257,9 @@ fn reach<'a, 'text>(value: &'a Json<'text>, steps: &[String], reached: &mut Vec<
         None => reached.push(value),
         Some((step, rest)) if step == "*" => {
             if let Json::Array(elements) = value {
-                elements.iter().for_each(|element| reach(element, rest, reached));
+                for element in elements {
+                    reach(element, rest, reached);
+                }
             }
         }
         Some((step, rest)) => {

@@ -112,9 +112,9 @@ pub fn describe_bytes(source: &str, contract: Option<&Source>, delivery: &Delive
 fn body_topic(source: &Source, event: &Json<'_>) -> Option<String> {
     let holds = |pointer: &freshet_schema::Pointer| event.at(pointer.steps()).is_some_and(|value| !value.is_null());
     let shape = source.delivery.shapes.iter().find(|shape| shape.has.iter().all(holds));
-    shape.map(|shape| shape.topic.clone()).or_else(|| {
-        source.delivery.topic.body_first.then(|| pointer_value(&source.delivery.topic, event)).flatten()
-    })
+    shape
+        .map(|shape| shape.topic.clone())
+        .or_else(|| source.delivery.topic.body_first.then(|| pointer_value(&source.delivery.topic, event)).flatten())
 }
 
 fn identity(source: &Source, delivery: &Delivery, event: &Json<'_>, place: usize, payload_hash: &str, has_said_topic: bool) -> Vec<String> {

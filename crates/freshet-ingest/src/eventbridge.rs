@@ -1,6 +1,6 @@
 //! The other door: deliveries that a provider's partner event bus puts straight into the stream.
 //!
-//! The bus is the trust, nothing is signed (shopify.dev, "Deliver webhooks through Amazon EventBridge"). It has
+//! The bus is the trust, nothing is signed (shopify.dev, "Deliver webhooks through Amazon `EventBridge`"). It has
 //! serialised the payload again; the canonical form makes it the same event as by HTTPS.
 
 use crate::envelope::{Body, Delivery};

@@ -1,6 +1,7 @@
 //! An event becomes rows of every table that takes its topic, or a row of `unmapped_events`, or a rejection.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use freshet_schema::{Contract, Source, Table, envelope};
 
@@ -98,7 +99,8 @@ impl Normalizer {
         let cleaner = Cleaner::new(&self.rules[&source.name], event, &description.topic, &opened.values);
         let subject = Subject { opened, event, place, description, cleaner: &cleaner };
         let mut lines = Vec::new();
-        let mut tables: Vec<&Table> = source.tables.iter().filter(|table| table.feeds_on(&description.topic, |pointer| holds(event, pointer))).collect();
+        let mut tables: Vec<&Table> =
+            source.tables.iter().filter(|table| table.feeds_on(&description.topic, |pointer| holds(event, pointer))).collect();
         tables.sort_by_key(|table| table.rows.is_some());
         for table in &tables {
             self.table_rows(&subject, table, &tables, &mut lines)?;
@@ -210,8 +212,7 @@ impl Normalizer {
         }
         let mut payload = begin(self.table(REJECTED_PAYLOADS), source, delivery, description, 0, search_days);
         payload.push_text("body_base64", &base64::engine::general_purpose::STANDARD.encode(bytes));
-        let headers: BTreeMap<&str, &str> = delivery.headers.iter().collect();
-        payload.push_text("headers", &serde_json::to_string(&headers).expect("texts always serialise"));
+        payload.push_text("headers", &headers_text(delivery));
         vec![row, payload]
     }
 
@@ -271,9 +272,11 @@ impl Subject<'_, '_> {
 
 /// Whether a row of the table is meaningless without an element of the opened array.
 fn needs_element(table: &Table) -> bool {
-    table.own_columns.iter().filter(|column| column.required).any(|column| {
-        column.from.iter().any(|origin| matches!(origin, freshet_schema::Origin::Body(pointer) if pointer.starts_at_row()))
-    })
+    table
+        .own_columns
+        .iter()
+        .filter(|column| column.required)
+        .any(|column| column.from.iter().any(|origin| matches!(origin, freshet_schema::Origin::Body(pointer) if pointer.starts_at_row())))
 }
 
 fn insert(object: &mut String, key: &str, json: &str) {
@@ -281,7 +284,12 @@ fn insert(object: &mut String, key: &str, json: &str) {
     if object.len() > 1 {
         object.push(',');
     }
-    object.push_str(&format!("\"{key}\":{json}}}"));
+    write!(object, "\"{key}\":{json}}}").expect("writing to a string cannot fail");
+}
+
+fn headers_text(delivery: &Delivery) -> String {
+    let headers: BTreeMap<&str, &str> = delivery.headers.iter().collect();
+    serde_json::to_string(&headers).expect("texts always serialise")
 }
 
 fn begin(table: &Table, source: &str, delivery: &Delivery, description: &Description, place: usize, search_days: u8) -> Line {

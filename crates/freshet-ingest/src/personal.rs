@@ -120,11 +120,14 @@ impl Values {
         let mut texts = Vec::new();
         let mut collector = Collector { rules, except: except.map(std::ptr::from_ref), texts: &mut texts };
         collector.collect(body, false, 0);
-        known.iter().for_each(|value| collector.take(value));
+        for value in known {
+            collector.take(value);
+        }
         // The longest first, so that a street goes before its part.
         texts.sort_by(|left, right| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
         texts.dedup();
-        let finder = (texts.len() > FEW_VALUES).then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts).ok()).flatten();
+        let finder =
+            (texts.len() > FEW_VALUES).then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts).ok()).flatten();
         Self { texts, finder }
     }
 
@@ -332,7 +335,10 @@ pub fn mask_emails(text: &str) -> String {
         let after = at + sign.len();
         let domain_end = text[after..].find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '.')).map_or(text.len(), |end| after + end);
         let domain = text[after..domain_end].trim_end_matches(['.', '-']);
-        let is_address = start < at && domain.rsplit_once('.').is_some_and(|(host, top)| !host.is_empty() && top.chars().count() >= 2 && !top.chars().all(|c| c.is_ascii_digit()));
+        let is_address = start < at
+            && domain
+                .rsplit_once('.')
+                .is_some_and(|(host, top)| !host.is_empty() && top.chars().count() >= 2 && !top.chars().all(|c| c.is_ascii_digit()));
         if is_address {
             out.push_str(&text[from..start]);
             out.push_str(EMAIL_MARK);
@@ -371,7 +377,7 @@ pub fn normal_email(text: &str) -> Option<String> {
 /// The key of a customer: 32 hex digits of HMAC-SHA256 over the normal e-mail address, the same in every source.
 pub fn customer_key(key: &HashKey, email: &str) -> Option<String> {
     let normal = normal_email(email)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.secret.reveal().as_bytes()).expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.secret.reveal().as_bytes()).ok()?;
     mac.update(normal.as_bytes());
     Some(hex::encode(&mac.finalize().into_bytes()[..16]))
 }

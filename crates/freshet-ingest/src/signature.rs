@@ -1,7 +1,7 @@
 //! Provider-exact verification on the raw bytes of a body, in constant time.
 //!
 //! Sources: shopify.dev "Verify webhook deliveries"; developer.zendesk.com "Verifying webhooks";
-//! standardwebhooks.com, "Specification"; GameAnalytics' collector API, "Authentication".
+//! standardwebhooks.com, "Specification"; `GameAnalytics`' collector API, "Authentication".
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -59,7 +59,9 @@ pub enum Refusal {
         what: &'static str,
     },
     /// The signed time is too far from now.
-    #[error("the signed time is {seconds} s from now, and {tolerance} s are allowed; is the sender's clock right, or is this an old delivery?")]
+    #[error(
+        "the signed time is {seconds} s from now, and {tolerance} s are allowed; is the sender's clock right, or is this an old delivery?"
+    )]
     Stale {
         /// The distance.
         seconds: u64,
@@ -107,9 +109,8 @@ fn verify_standard_webhooks(rules: &Rules<'_>, secrets: &[&Secret], headers: &He
     let id = header(headers, &["webhook-id", "svix-id"], "webhook-id")?;
     let timestamp = header(headers, &["webhook-timestamp", "svix-timestamp"], "webhook-timestamp")?;
     let signatures = header(headers, &["webhook-signature", "svix-signature"], "webhook-signature")?;
-    let seconds: i64 = timestamp
-        .parse()
-        .map_err(|_| Refusal::Malformed { name: "webhook-timestamp", what: "whole Unix seconds are expected" })?;
+    let seconds: i64 =
+        timestamp.parse().map_err(|_| Refusal::Malformed { name: "webhook-timestamp", what: "whole Unix seconds are expected" })?;
     let candidates: Vec<Vec<u8>> = signatures
         .split_ascii_whitespace()
         .filter_map(|signature| signature.strip_prefix("v1,"))

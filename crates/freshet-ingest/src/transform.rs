@@ -112,7 +112,7 @@ pub fn pointers(event: &TransformEvent) -> Vec<String> {
         .iter()
         .filter_map(|record| STANDARD.decode(&record.data).ok())
         .filter(|data| contains(data, BODIES_PREFIX.as_bytes()))
-        .flat_map(|data| lines(&data).filter_map(|line| pointer(line)).collect::<Vec<_>>())
+        .flat_map(|data| lines(&data).filter_map(pointer).collect::<Vec<_>>())
         .collect();
     keys.sort();
     keys.dedup();
@@ -244,15 +244,16 @@ fn delivery_rows(normalizer: &Normalizer, delivery: &Delivery, fetched: &Fetched
     };
     let bytes = match &delivery.body {
         Body::Bytes(bytes) => bytes,
-        Body::Object { key } => match fetched.get(key) {
-            Some(Some(bytes)) => bytes,
-            Some(None) | None => {
+        Body::Object { key } => {
+            if let Some(Some(bytes)) = fetched.get(key) {
+                bytes
+            } else {
                 let message = "fetch the delivery's body from the spill zone: it is not there any more".to_owned();
                 let rejection = Rejection { reason: "missing_body", pointer: None, message, table: None };
                 write_lead_first(&reject(key.as_bytes(), rejection), out, true);
                 return;
             }
-        },
+        }
     };
     let rejection = match (source, Json::parse(bytes)) {
         (_, Err(_)) if bytes.is_empty() => {
@@ -280,7 +281,14 @@ fn not_json(error: &NotJson) -> Rejection {
 
 /// The rows of all events of a body. A delivery has one outcome: the line that it hangs on is written with
 /// `deliveries` 1, and it is the first rejection where there is one, else the first row of the first event.
-fn body_rows(normalizer: &Normalizer, source: &freshet_schema::Source, delivery: &Delivery, bytes: &[u8], body: &Json<'_>, out: &mut String) {
+fn body_rows(
+    normalizer: &Normalizer,
+    source: &freshet_schema::Source,
+    delivery: &Delivery,
+    bytes: &[u8],
+    body: &Json<'_>,
+    out: &mut String,
+) {
     let (events, array) = event::events(source, body);
     let opened = normalizer.open(source, delivery, body, array);
     let mut outcomes: Vec<(bool, Vec<Line>)> = Vec::with_capacity(events.len());

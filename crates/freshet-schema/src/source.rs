@@ -14,7 +14,7 @@ pub enum Scheme {
     Zendesk,
     /// Standard Webhooks: base64 of HMAC-SHA256 over `id.timestamp.body`, with a version prefix.
     StandardWebhooks,
-    /// GameAnalytics collector: base64 of HMAC-SHA256 over the bytes that were sent.
+    /// `GameAnalytics` collector: base64 of HMAC-SHA256 over the bytes that were sent.
     #[serde(rename = "gameanalytics")]
     GameAnalytics,
 }

@@ -46,7 +46,9 @@ fn what_a_personal_key_held_is_found_in_other_texts() {
 #[test]
 fn a_number_is_not_taken_out_of_a_longer_one() {
     assert_eq!(
-        cleaned(r#"{"phone":"5551234567","a":"order 155512345678","b":"call 5551234567.","address":{"zip":"560001","city":"New York"},"c":"560001 New York"}"#),
+        cleaned(
+            r#"{"phone":"5551234567","a":"order 155512345678","b":"call 5551234567.","address":{"zip":"560001","city":"New York"},"c":"560001 New York"}"#
+        ),
         r#"{"a":"order 155512345678","b":"call [redacted].","c":"560001 New York"}"#
     );
 }
