@@ -140,7 +140,7 @@ impl Receiver {
         let mut lines = vec![line];
         let said = self.refusal_lines(now, true);
         lines.extend(said.iter().map(|refusals| Bytes::from(Envelope::Refusals(refusals.clone()).encode())));
-        let Ok(records) = pack(lines) else {
+        let Ok(records) = pack(&lines) else {
             return answer(StatusCode::PAYLOAD_TOO_LARGE, "the delivery's headers alone fill a record of 1,000 KiB");
         };
         match self.producer.put(records).await {
@@ -220,8 +220,8 @@ impl Receiver {
     }
 
     async fn say(&self, refusals: Vec<Refusals>) {
-        let lines = refusals.iter().map(|refusals| Bytes::from(Envelope::Refusals(refusals.clone()).encode())).collect();
-        let Ok(records) = pack(lines) else {
+        let lines: Vec<Bytes> = refusals.iter().map(|refusals| Envelope::Refusals(refusals.clone()).encode().into()).collect();
+        let Ok(records) = pack(&lines) else {
             return;
         };
         if !records.is_empty() && self.producer.put(records).await.is_err() {

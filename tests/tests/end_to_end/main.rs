@@ -1,0 +1,9 @@
+//! The whole lake, end to end: real servers on loopback, real clients, real processes. One binary, since each links the engine.
+
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+mod deliveries;
+mod kill;
+mod published;
+mod running;
+mod s3;
