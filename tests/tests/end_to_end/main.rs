@@ -5,5 +5,6 @@
 mod deliveries;
 mod kill;
 mod published;
+mod receiver;
 mod running;
 mod s3;
