@@ -67,7 +67,8 @@ impl Rules {
     /// Whether a key's value is dropped, given whether it lies in an object that describes a person.
     fn is_personal(&self, key: &str, in_person: bool) -> bool {
         let words = words(key);
-        self.keys.contains(&words.join("_")) || words.iter().any(|word| self.words.contains(word) || (in_person && word == "name"))
+        let names = |word: &String| word == "name" && (in_person || words.iter().any(|other| self.people.contains(other)));
+        self.keys.contains(&words.join("_")) || words.iter().any(|word| self.words.contains(word) || names(word))
     }
 
     /// Whether an object is a name-and-value pair whose name names personal data.

@@ -26,6 +26,7 @@ fn keys_that_name_personal_data_are_dropped_at_any_depth() {
         (r#"{"list":[{"e-mail":"x","ok":true}]}"#, r#"{"list":[{"ok":true}]}"#),
         (r#"{"customer":{"name":"Ann","id":7},"name":"1001"}"#, r#"{"customer":{"id":7},"name":"1001"}"#),
         (r#"{"fields":[{"name":"Phone number","value":"1"}]}"#, r#"{"fields":[{"name":"Phone number"}]}"#),
+        (r#"{"customerName":"Ann","customer":{"nick_name":"x","age":7},"file_name":"a"}"#, r#"{"customer":{"age":7},"file_name":"a"}"#),
         (r#"{"firstName":"x","First-Name":"y","first_names":1}"#, r#"{"first_names":1}"#),
         (r#"{"a":{"phone":"x"},"b":{},"c":[{"phone":"y"}]}"#, r#"{"b":{},"c":[{}]}"#),
         (r#"{"emailed":1,"addressed_to":2}"#, r#"{"emailed":1,"addressed_to":2}"#),
