@@ -7,5 +7,6 @@ mod deliveries;
 mod kill;
 mod published;
 mod queries;
+mod receiver;
 mod running;
 mod s3;
