@@ -15,7 +15,7 @@ mod sidecar;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::Mutex;
 
@@ -34,6 +34,8 @@ const LOCKS: usize = 256;
 pub(crate) struct Store {
     root: Arc<PathBuf>,
     locks: Arc<Vec<Mutex<()>>>,
+    /// Written to while empty folders are removed, read while a folder must stay.
+    folders: Arc<RwLock<()>>,
 }
 
 /// What a condition or a look-up found.
@@ -76,7 +78,7 @@ impl Store {
         }
         folder(&temporary)?;
         let locks = (0..LOCKS).map(|_| Mutex::new(())).collect();
-        Ok(Self { root: Arc::new(root.to_owned()), locks: Arc::new(locks) })
+        Ok(Self { root: Arc::new(root.to_owned()), locks: Arc::new(locks), folders: Arc::default() })
     }
 
     /// Makes a bucket; one's own again is fine.

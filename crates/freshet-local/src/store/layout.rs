@@ -1,6 +1,7 @@
 //! Where the store keeps what.
 
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use sha2::{Digest, Sha256};
 
@@ -87,6 +88,7 @@ impl Store {
         }
         // The sidecar of an object that is gone is never read: if this fails, nothing is wrong.
         let _ = std::fs::remove_file(self.sidecar_path(bucket, key));
+        let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
         let root = self.bucket_folder(bucket);
         let mut folder = path.parent();
         while let Some(current) = folder.filter(|current| current.starts_with(&root) && *current != root) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
@@ -30,7 +31,8 @@ pub(crate) enum Condition {
 impl Condition {
     pub(crate) fn check(&self, found: Option<&ObjectInfo>) -> Result<(), Refusal> {
         match (self, found) {
-            (Self::None | Self::IsNot(_), None) | (Self::None | Self::Present, Some(_)) | (Self::Absent, None) => Ok(()),
+            (Self::None | Self::IsNot(_) | Self::Absent, None) |
+(Self::None | Self::Present, Some(_)) => Ok(()),
             (Self::Is(etag), Some(info)) if info.etag == *etag => Ok(()),
             (Self::IsNot(etag), Some(info)) if info.etag != *etag => Ok(()),
             (Self::Is(_) | Self::Present, None) => Err(Refusal::NoSuchKey),
@@ -116,13 +118,20 @@ impl Store {
             };
             condition.check(found.as_ref())?;
         }
-        let path = self.place(bucket, key)?;
-        fs::rename(pending.path(), &path).map_err(failed(format!("put an object into bucket {bucket}")))?;
+        let path = self.move_into_place(bucket, key, pending.path())?;
         let metadata = fs::metadata(&path).map_err(failed("read an object"))?;
         let modified = metadata.modified().map_err(failed("read an object"))?;
         let info = ObjectInfo { key: key.to_owned(), size: pending.size(), etag: etag.unwrap_or(hash), modified, attributes };
         self.write_sidecar(bucket, &info, &metadata)?;
         Ok(info)
+    }
+
+    /// Moves a file to where its object lies. No folder is removed meanwhile.
+    fn move_into_place(&self, bucket: &str, key: &str, from: &Path) -> Result<PathBuf, Error> {
+        let _folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        let path = self.place(bucket, key)?;
+        fs::rename(from, &path).map_err(failed(format!("put an object into bucket {bucket}")))?;
+        Ok(path)
     }
 
     /// Puts bytes that are in memory.

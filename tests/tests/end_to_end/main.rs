@@ -1,0 +1,11 @@
+//! The whole lake, end to end: real servers on loopback, real clients, real processes. One binary, since each links the engine.
+
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+mod deliveries;
+mod kill;
+mod published;
+mod queries;
+mod queries;
+mod running;
+mod s3;
