@@ -17,7 +17,7 @@ use crate::{environment, stack};
 #[derive(Debug, Args)]
 #[command(after_help = "Safe to run at any time, twice, and side by side with another.\n\nExamples:\n  freshet compact --dry-run\n  freshet compact --deadline-seconds 600 --memory-mib 512")]
 pub(crate) struct Arguments {
-    /// Plan merges of this table alone (with --dry-run).
+    /// With --dry-run: plan merges of this table alone. A run takes the landing zone as a whole, for one object feeds many tables.
     #[arg(long)]
     table: Option<String>,
     /// Say what a run would do, and do nothing.
@@ -63,6 +63,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         table(&["table", "dt", "rows that wait", "bytes", "in objects"], rows);
         table(&["table", "dt", "files to merge", "bytes"], plan.merges.iter().map(|merge| vec![merge.table.clone(), merge.dt.clone(), merge.files.to_string(), merge.bytes.to_string()]));
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(name) = &arguments.table {
+        complain(&format!("note: a landing object feeds many tables, so the others are compacted with {name}"));
     }
     let aws = environment::aws().await;
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
