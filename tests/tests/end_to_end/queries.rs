@@ -221,3 +221,11 @@ fn the_view_of_all_events_reads_every_table_of_events() {
         assert!(sql.contains(&format!("'{}' AS table_name", table.name)), "{}", table.name);
     }
 }
+
+#[test]
+fn the_readme_names_every_view_and_query() {
+    let readme = std::fs::read_to_string(folder("README.md")).unwrap();
+    for query in catalogue() {
+        assert!(readme.contains(&format!("`{}`", query.name)), "queries/README.md does not name {}", query.name);
+    }
+}
