@@ -111,7 +111,14 @@ impl Receiver {
         self.take(source, account, query.get("topic").cloned(), &request, now).await
     }
 
-    async fn take(&self, source: &Source, account: Option<&str>, topic: Option<String>, request: &Request<Bytes>, now: Millis) -> Response<Bytes> {
+    async fn take(
+        &self,
+        source: &Source,
+        account: Option<&str>,
+        topic: Option<String>,
+        request: &Request<Bytes>,
+        now: Millis,
+    ) -> Response<Bytes> {
         let headers: Headers =
             request.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
         if let Err(refusal) = self.verify(source, account, &headers, request.body(), now) {
@@ -149,7 +156,14 @@ impl Receiver {
         }
     }
 
-    fn verify(&self, source: &Source, account: Option<&str>, headers: &Headers, body: &[u8], now: Millis) -> Result<(), signature::Refusal> {
+    fn verify(
+        &self,
+        source: &Source,
+        account: Option<&str>,
+        headers: &Headers,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<(), signature::Refusal> {
         let Some(signature) = &source.signature else {
             return Err(signature::Refusal::NoSecret);
         };
@@ -237,7 +251,6 @@ impl Receiver {
         }
     }
 }
-
 
 fn unavailable() -> Response<Bytes> {
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "the delivery could not be stored; send it again");
