@@ -28,7 +28,7 @@ use drive::{Drive, Keys};
 /// How many days the world tells of.
 const DAYS: u32 = 10;
 /// The queries that are shown.
-const SHOWN: [&str; 6] = ["revenue_per_day", "abandoned_checkouts", "refund_rate_by_product", "tickets_per_order", "win_rate_by_role", "rejects_by_reason"];
+const SHOWN: [&str; 6] = ["revenue_by_day_and_channel", "abandoned_checkouts", "refund_rate_by_product", "tickets_per_order", "player_win_rates", "rejects_by_reason"];
 /// How many rows of an answer are shown.
 const ROWS: usize = 8;
 
