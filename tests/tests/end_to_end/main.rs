@@ -6,5 +6,6 @@ mod deliveries;
 mod kill;
 mod published;
 mod queries;
+mod queries;
 mod running;
 mod s3;
