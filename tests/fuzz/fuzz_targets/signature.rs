@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     let headers: Headers = head.lines().filter_map(|line| line.split_once(':')).collect();
     for scheme in [Scheme::Shopify, Scheme::Zendesk, Scheme::StandardWebhooks, Scheme::GameAnalytics] {
         let secrets = [Secret::new("whsec_bm9ib2R5IGtub3dzIHRoaXMgc2VjcmV0")];
-        let rules = Rules { scheme, secrets: &secrets, now: Millis(1_790_000_000_000), tolerance_seconds: Some(300), is_development: false };
+        let rules =
+            Rules { scheme, secrets: &secrets, now: Millis(1_790_000_000_000), tolerance_seconds: Some(300), is_development: false };
         assert!(verify(&rules, &headers, body).is_err());
     }
 });

@@ -16,7 +16,12 @@ static NORMALIZER: LazyLock<Normalizer> =
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data).into_owned();
     let record = |data: String| TransformRecord { record_id: "r".to_owned(), approximate_arrival_timestamp: i64::MIN, data };
-    let own = TransformEvent { invocation_id: String::new(), delivery_stream_arn: String::new(), region: String::new(), records: vec![record(text)] };
+    let own = TransformEvent {
+        invocation_id: String::new(),
+        delivery_stream_arn: String::new(),
+        region: String::new(),
+        records: vec![record(text)],
+    };
     for event in std::iter::once(own).chain(serde_json::from_slice(data).ok()) {
         let fetched: Fetched = pointers(&event).into_iter().map(|key| (key, Some(data.to_vec()))).collect();
         let (response, _) = transform(&NORMALIZER, &event, &fetched);

@@ -1,3 +1,5 @@
+//! Whole compactions over a lake in memory: days, duplicates, conflicts, deadlines, limits, counts.
+
 use std::time::Duration;
 
 use futures::StreamExt;

@@ -1,3 +1,5 @@
+//! A line is a row, or a reason without its values; compared with the general decoder.
+
 use std::fmt::Write as _;
 
 use arrow_json::ReaderBuilder;

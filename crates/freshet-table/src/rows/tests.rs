@@ -1,3 +1,5 @@
+//! Which rows are stored, dropped or said to be in conflict, and in which order.
+
 use super::*;
 use crate::decode::TableDecoder;
 use crate::fixture::{EVENTS, Event, FIRST_DAY, table};
