@@ -27,7 +27,7 @@ pub(crate) fn exists(from: &Kind, to: &Kind) -> bool {
         (Map(k, v), Map(l, w)) => exists(k, l) && exists(v, w),
         (Row(a), Row(b)) => a.len() == b.len() && a.iter().zip(b).all(|((_, a), (_, b))| exists(a, b)),
         (from, to) if from.is_text() && to.is_text() => true,
-        (from, to) if from.is_text() => to.is_number() || matches!(to, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_) | Varbinary | DayTime | YearMonth) && !matches!(to, DayTime | YearMonth) && *to != Varbinary,
+        (from, to) if from.is_text() => to.is_number() || matches!(to, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_)) || (*to == Varbinary && matches!(from, Kind::Varchar(_))),
         (from, Kind::Varchar(_)) => from.is_number() || matches!(from, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_) | DayTime | YearMonth),
         (from, Kind::Char(_)) => from.is_integer() || matches!(from, Boolean),
         (from, to) if from.is_number() && to.is_number() => true,
@@ -56,7 +56,7 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
         return Ok(value.clone());
     }
     if *to == Kind::Json && !matches!(value, Value::Null) {
-        return Ok(Value::from(json::write(&to_json(value, from)?, false)));
+        return Ok(Value::from(json::write(&to_json(value, from)?, json::Style::Cast)));
     }
     if value.is_null() {
         return Ok(Value::Null);
@@ -147,6 +147,7 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
             };
             Value::Int(moments::round(micros, *precision))
         }
+        Kind::Zoned(_) if matches!(from, Kind::Date | Kind::Timestamp(_)) && (value.int() / if *from == Kind::Date { 1 } else { DAY }).abs() > 26_000_000 => return Err(failed()),
         Kind::Zoned(precision) => match from {
             Kind::Date => Value::Zoned(value.int() * DAY, "UTC".into()),
             Kind::Timestamp(_) => Value::Zoned(moments::round(value.int(), *precision), "UTC".into()),
@@ -180,7 +181,8 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
             Kind::Row(from) => Value::Row(value.list().iter().zip(from.iter().zip(fields)).map(|(item, ((_, from), (_, to)))| cast(item, from, to)).collect::<Result<_, _>>()?),
             _ => return Err(failed()),
         },
-        Kind::Unknown | Kind::Varbinary | Kind::DayTime | Kind::YearMonth | Kind::Json => return Err(refuse("TYPE_MISMATCH", format!("Cannot cast {from} to {to}"))),
+        Kind::Varbinary => Value::from(value.str().as_bytes().to_vec()),
+        Kind::Unknown | Kind::DayTime | Kind::YearMonth | Kind::Json => return Err(refuse("TYPE_MISMATCH", format!("Cannot cast {from} to {to}"))),
     })
 }
 
@@ -262,17 +264,21 @@ pub(crate) fn to_json(value: &Value, kind: &Kind) -> Result<Json, Error> {
 
 /// JSON as a value of a type.
 pub(crate) fn from_json(json: &Json, to: &Kind) -> Result<Value, Error> {
-    let failed = || fault("INVALID_CAST_ARGUMENT", format!("Cannot cast '{}' to {to}", json::write(json, false)));
+    let failed = || fault("INVALID_CAST_ARGUMENT", format!("Cannot cast '{}' to {to}", json::write(json, json::Style::Parsed)));
     if *to == Kind::Json {
-        return Ok(Value::from(json::write(json, true)));
+        return Ok(Value::from(json::write(json, json::Style::Parsed)));
     }
     Ok(match (json, to) {
         (Json::Null, _) => Value::Null,
         (Json::Array(items), Kind::Array(of)) => Value::List(items.iter().map(|item| from_json(item, of)).collect::<Result<_, _>>()?),
         (Json::Object(members), Kind::Map(key, item)) => {
-            let mut entries = Vec::new();
+            let mut entries: Vec<(Value, Value)> = Vec::new();
             for (name, value) in members {
-                entries.push((cast(&Value::from(name.as_str()), &Kind::Varchar(None), key)?, from_json(value, item)?));
+                let key = cast(&Value::from(name.as_str()), &Kind::Varchar(None), key)?;
+                if entries.iter().any(|(known, _)| crate::value::same(known, &key)) {
+                    return Err(failed());
+                }
+                entries.push((key, from_json(value, item)?));
             }
             Value::Map(entries)
         }
@@ -281,7 +287,7 @@ pub(crate) fn from_json(json: &Json, to: &Kind) -> Result<Value, Error> {
             let mut values = Vec::new();
             for (name, kind) in fields {
                 let name = name.as_ref().ok_or_else(failed)?;
-                let found = members.iter().find(|(known, _)| known == name).or_else(|| members.iter().find(|(known, _)| known.to_lowercase() == *name));
+                let found = members.iter().find(|(known, _)| known == name).or_else(|| members.iter().find(|(known, _)| known.to_lowercase() == name.to_lowercase()));
                 values.push(found.map_or(Ok(Value::Null), |(_, value)| from_json(value, kind))?);
             }
             Value::Row(values)

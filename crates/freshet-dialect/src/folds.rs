@@ -33,6 +33,7 @@ pub(crate) fn of(name: &str) -> Option<Folding> {
         "min_by_n" => folding(|rows, _| top(rows, 1, 2, false)),
         "sum_interval" => skipping(|rows, _| Ok(if rows.is_empty() { Value::Null } else { Value::Int(rows.iter().map(|row| row[0].int()).sum()) })),
         "avg_interval" => skipping(|rows, _| Ok(average(&rows))),
+        "count_distinct" => skipping(|rows, _| Ok(Value::Int(i64::try_from(rows.len()).unwrap_or(0)))),
         "map_agg" => folding(map_agg),
         "multimap_agg" => folding(multimap_agg),
         "map_union" => skipping(map_union),
@@ -63,7 +64,11 @@ fn keep_first(rows: &mut Vec<Row>, _: &Call) {
 
 /// Whether a value is a number that is none.
 fn is_nan(value: &Value) -> bool {
-    matches!(value, Value::Float(value) if value.is_nan())
+    match value {
+        Value::Float(value) => value.is_nan(),
+        Value::List(items) | Value::Row(items) => items.iter().any(is_nan),
+        _ => false,
+    }
 }
 
 /// The row whose value at a place is the best; NULL never is, NaN only alone.

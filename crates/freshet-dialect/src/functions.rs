@@ -32,6 +32,7 @@ pub(crate) fn result(name: &str, args: &[Kind], plain: Kind) -> Kind {
         ("round", [Kind::Decimal(p, s), _]) => Kind::Decimal((p + 1).min(38), *s),
         ("ceiling" | "ceil" | "floor", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s + s.min(&1)).clamp(1, 38), 0),
         ("truncate", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s).max(1), 0),
+        ("from_unixtime_nanos", _) => Kind::Zoned(6),
         ("sign", [Kind::Decimal(..)]) => Kind::Decimal(1, 0),
         _ => plain,
     }

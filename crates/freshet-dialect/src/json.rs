@@ -1,4 +1,4 @@
-//! JSON as Trino keeps it: parsed with its numbers' text, written with sorted keys and Java's numbers.
+//! JSON as Trino keeps it: parsed with its numbers' text, its members in their order, written with Java's numbers.
 
 use crate::error::{Error, fault};
 use crate::numbers;
@@ -180,42 +180,48 @@ impl Reader<'_> {
     }
 }
 
-/// Writes a value; `sorted` puts the members of objects in order of their keys.
-pub(crate) fn write(json: &Json, sorted: bool) -> String {
+/// How JSON is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// As `json_parse` has it: numbers as Java writes them.
+    Parsed,
+    /// As `CAST(… AS json)` has it: numbers as they are, and what lies beyond the basic plane escaped.
+    Cast,
+}
+
+/// The text of a value.
+pub(crate) fn write(json: &Json, style: Style) -> String {
     let mut text = String::new();
-    put(json, sorted, &mut text);
+    put(json, style, &mut text);
     text
 }
 
-fn put(json: &Json, sorted: bool, out: &mut String) {
+fn put(json: &Json, style: Style, out: &mut String) {
     match json {
         Json::Null => out.push_str("null"),
         Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Json::Number(text) if style == Style::Cast => out.push_str(text),
         Json::Number(text) => out.push_str(&number(text)),
-        Json::Text(text) => quote(text, out),
+        Json::Text(text) => quote(text, style, out),
         Json::Array(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
                     out.push(',');
                 }
-                put(item, sorted, out);
+                put(item, style, out);
             }
             out.push(']');
         }
         Json::Object(members) => {
-            let mut order: Vec<_> = members.iter().collect();
-            if sorted {
-                order.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
-            }
             out.push('{');
-            for (at, (key, value)) in order.into_iter().enumerate() {
+            for (at, (key, value)) in members.iter().enumerate() {
                 if at > 0 {
                     out.push(',');
                 }
-                quote(key, out);
+                quote(key, style, out);
                 out.push(':');
-                put(value, sorted, out);
+                put(value, style, out);
             }
             out.push('}');
         }
@@ -230,8 +236,8 @@ pub(crate) fn number(text: &str) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// A text in quotes; what lies beyond the basic plane is left as it is.
-pub(crate) fn quote(text: &str, out: &mut String) {
+/// A text in quotes.
+fn quote(text: &str, style: Style, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
         match letter {
@@ -243,7 +249,7 @@ pub(crate) fn quote(text: &str, out: &mut String) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             other if u32::from(other) < 0x20 => out.push_str(&format!("\\u{:04X}", u32::from(other))),
-            other if u32::from(other) > 0xFFFF => {
+            other if u32::from(other) > 0xFFFF && style == Style::Cast => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     out.push_str(&format!("\\u{unit:04X}"));
                 }

@@ -311,3 +311,30 @@ pub(crate) fn time_text(nanos: i64, precision: u8) -> String {
 pub(crate) fn clock_text(micros: i64, precision: u8) -> String {
     format!("{} {}", date_text(micros.div_euclid(DAY)), time_text(micros.rem_euclid(DAY) * 1000, precision))
 }
+
+/// `LocalDateTime.toString`: decimals by threes, no seconds where there are none.
+pub(crate) fn java_clock(micros: i64) -> String {
+    let within = micros.rem_euclid(DAY);
+    let (seconds, fraction) = (within / SECOND, within % SECOND);
+    let mut text = format!("{}T{:02}:{:02}", date_text(micros.div_euclid(DAY)), seconds / 3600, seconds / 60 % 60);
+    if seconds % 60 != 0 || fraction != 0 {
+        text.push_str(&format!(":{:02}", seconds % 60));
+    }
+    if fraction % 1000 != 0 {
+        text.push_str(&format!(".{fraction:06}"));
+    } else if fraction != 0 {
+        text.push_str(&format!(".{:03}", fraction / 1000));
+    }
+    text
+}
+
+/// `ZonedDateTime.toString`.
+pub(crate) fn java_zoned(micros: i64, zone: &str) -> Option<String> {
+    let seconds = offset_at(micros, zone).ok()?;
+    let mut offset = if seconds == 0 { "Z".to_owned() } else { offset_text(seconds) };
+    if seconds % 60 != 0 {
+        offset.push_str(&format!(":{:02}", seconds.abs() % 60));
+    }
+    let name = if zone.starts_with(['+', '-']) { String::new() } else { format!("[{zone}]") };
+    Some(format!("{}{offset}{name}", java_clock(micros + i64::from(seconds) * SECOND)))
+}

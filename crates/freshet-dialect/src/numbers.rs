@@ -3,13 +3,13 @@
 /// `Double.toString`: plain between a thousandth and ten million, otherwise `1.5E10`.
 pub(crate) fn double_text(value: f64) -> String {
     let digits = format!("{:e}", value.abs());
-    java(value, &digits, value.abs() < 1e-3 || value.abs() >= 1e7)
+    java(value, &digits, value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7))
 }
 
 /// `Float.toString`.
 pub(crate) fn real_text(value: f32) -> String {
     let digits = format!("{:e}", value.abs());
-    java(value.into(), &digits, value.abs() < 1e-3 || value.abs() >= 1e7)
+    java(value.into(), &digits, value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7))
 }
 
 /// `CAST(double AS varchar)`: always with an exponent, `1.0E0`.
@@ -19,7 +19,16 @@ pub(crate) fn double_cast(value: f64) -> String {
 
 /// `CAST(real AS varchar)`.
 pub(crate) fn real_cast(value: f32) -> String {
-    java(value.into(), &format!("{:e}", value.abs()), true)
+    let shortest = format!("{:e}", value.abs());
+    // At most seven digits.
+    let digits = if shortest.bytes().filter(u8::is_ascii_digit).count() > 8 && value.is_finite() {
+        let rounded = format!("{:.6e}", value.abs());
+        let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+        format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+    } else {
+        shortest
+    };
+    java(value.into(), &digits, true)
 }
 
 fn java(value: f64, digits: &str, scientific: bool) -> String {
@@ -33,7 +42,7 @@ fn java(value: f64, digits: &str, scientific: bool) -> String {
     let (mantissa, exponent) = digits.split_once('e').unwrap_or((digits, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if value == 0.0 {
-        return format!("{sign}0.0{}", if scientific { "E0" } else { "" });
+        return format!("{sign}{}", if scientific { "0E0" } else { "0.0" });
     }
     if scientific {
         let mantissa = if mantissa.contains('.') { mantissa.to_owned() } else { format!("{mantissa}.0") };
@@ -147,7 +156,7 @@ mod tests {
 
     #[test]
     fn doubles_print_as_java_prints_them() {
-        for (value, text, cast) in [(1.0, "1.0", "1.0E0"), (0.25, "0.25", "2.5E-1"), (1e7, "1.0E7", "1.0E7"), (123_456.5, "123456.5", "1.234565E5"), (0.001, "0.001", "1.0E-3"), (-7.5853e-4, "-7.5853E-4", "-7.5853E-4"), (0.0, "0.0", "0.0E0")] {
+        for (value, text, cast) in [(1.0, "1.0", "1.0E0"), (0.25, "0.25", "2.5E-1"), (1e7, "1.0E7", "1.0E7"), (123_456.5, "123456.5", "1.234565E5"), (0.001, "0.001", "1.0E-3"), (-7.5853e-4, "-7.5853E-4", "-7.5853E-4"), (0.0, "0.0", "0E0")] {
             assert_eq!((double_text(value), double_cast(value)), (text.to_owned(), cast.to_owned()));
         }
     }

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use crate::error::{Error, missing, refuse};
 
@@ -71,6 +71,10 @@ impl Dialect for Athena {
     }
 
     fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
         true
     }
 
@@ -188,7 +192,12 @@ fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
         }
     };
     let from = unit(parser)?;
-    let to = if parser.parse_keyword(Keyword::TO) { unit(parser)? } else { from.clone() };
+    let to = if parser.parse_keyword(Keyword::TO) {
+        // A range of one unit is none.
+        Some(unit(parser)?).filter(|to| *to != from).unwrap_or_default()
+    } else {
+        from.clone()
+    };
     let interval = call("$interval", vec![text(value), text(from), text(to)]);
     Ok(if negative { Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(interval) } } else { interval })
 }
@@ -454,10 +463,12 @@ fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     // For each open parenthesis, where the row began that is being read, if rows are.
     let mut open: Vec<Option<usize>> = vec![None];
+    // The depths at which `ANY (VALUES …)` was made `ANY (SELECT * FROM (VALUES …))`.
+    let mut wrapped: Vec<usize> = Vec::new();
     for token in tokens {
         let here = open.len() - 1;
         let ends = match &token.token {
-            Token::Comma | Token::RParen | Token::EOF | Token::SemiColon => true,
+            Token::Comma | Token::RParen | Token::RBracket | Token::EOF | Token::SemiColon => true,
             Token::Word(word) => word.quote_style.is_none() && matches!(word.keyword, Keyword::ORDER | Keyword::LIMIT | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::OFFSET | Keyword::FETCH),
             _ => false,
         };
@@ -470,11 +481,22 @@ fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             open[here] = (token.token == Token::Comma).then(|| out.len() + 1);
         }
         match &token.token {
-            Token::LParen => open.push(None),
-            Token::RParen if open.len() > 1 => {
+            Token::LParen | Token::LBracket => open.push(None),
+            Token::RParen | Token::RBracket if open.len() > 1 => {
                 open.pop();
+                if wrapped.last() == Some(&open.len()) {
+                    wrapped.pop();
+                    out.push(sign(Token::RParen, &token));
+                }
             }
             Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::VALUES && !matches!(out.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_))).map(|token| &token.token), Some(Token::Period)) => {
+                let before: Vec<&Token> = out.iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).take(2).collect();
+                if matches!(before.as_slice(), [Token::LParen, Token::Word(word)] if matches!(word.keyword, Keyword::ANY | Keyword::ALL | Keyword::SOME)) {
+                    for token_text in [Token::make_keyword("SELECT"), Token::Whitespace(Whitespace::Space), Token::Mul, Token::Whitespace(Whitespace::Space), Token::make_keyword("FROM"), Token::LParen] {
+                        out.push(sign(token_text, &token));
+                    }
+                    wrapped.push(here);
+                }
                 out.push(token);
                 open[here] = Some(out.len());
                 continue;

@@ -66,6 +66,7 @@ pub(crate) struct Holes {
     decimal: Option<(u8, u8)>,
     precision: Option<u8>,
     row: Option<Kind>,
+    char: Option<u32>,
 }
 
 impl Signature {
@@ -128,7 +129,12 @@ impl Holes {
                 }
                 true
             }
-            Pattern::Char => matches!(kind, Kind::Char(_)),
+            Pattern::Char => {
+                if let Kind::Char(length) = kind {
+                    self.char = Some(*length);
+                }
+                matches!(kind, Kind::Char(_))
+            }
             Pattern::Decimal => match (kind, kind.as_decimal()) {
                 (Kind::Decimal(..), _) => self.decimals(kind),
                 (_, Some(_)) if !exactly => self.decimals(kind),
@@ -182,7 +188,7 @@ impl Holes {
             Pattern::Exact(kind) => kind.clone(),
             Pattern::Any(hole) => self.kinds.get(hole).cloned().unwrap_or(Kind::Unknown),
             Pattern::Varchar(hole) => Kind::Varchar(hole.and_then(|hole| self.lengths.get(&hole).copied().flatten())),
-            Pattern::Char => Kind::Char(1),
+            Pattern::Char => Kind::Char(self.char.unwrap_or(1)),
             Pattern::Decimal => self.decimal.map_or(Kind::Decimal(38, 0), |(p, s)| Kind::Decimal(p, s)),
             Pattern::Timestamp => Kind::Timestamp(self.precision.unwrap_or(3)),
             Pattern::Zoned => Kind::Zoned(self.precision.unwrap_or(3)),

@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::Field;
 
 use crate::casts::pad;
 use crate::kinds::Kind;
-use crate::moments::{clock_text, date_text, local, time_text};
+use crate::moments::{clock_text, date_text, local, round, time_text};
 use crate::numbers::{decimal_text, double_text, real_text};
 use crate::value::{Value, read};
 
@@ -37,10 +37,10 @@ pub(crate) fn text_of(value: &Value, kind: &Kind) -> String {
         Kind::Varbinary => value.bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
         Kind::Date => date_text(value.int()),
         Kind::Time(_) => time_text(value.int(), 3),
-        Kind::Timestamp(_) => clock_text(value.int(), 3),
+        Kind::Timestamp(_) => clock_text(round(value.int(), 3), 3),
         Kind::Zoned(_) => {
             let zone = if let Value::Zoned(_, zone) = value { zone.as_ref() } else { "UTC" };
-            format!("{} {zone}", clock_text(local(value.int(), zone).unwrap_or_else(|_| value.int()), 3))
+            format!("{} {zone}", clock_text(round(local(value.int(), zone).unwrap_or_else(|_| value.int()), 3), 3))
         }
         Kind::DayTime => {
             let (sign, millis) = if value.int() < 0 { ("-", value.int().unsigned_abs()) } else { ("", value.int().unsigned_abs()) };

@@ -211,7 +211,10 @@ impl Reader {
         }
         self.at = start + 1;
         let name = self.words.get(start).cloned().unwrap_or_default();
-        let name = name.trim_matches('"').to_lowercase();
+        let name = match name.strip_prefix('"') {
+            Some(quoted) => quoted.trim_end_matches('"').to_owned(),
+            None => name.to_lowercase(),
+        };
         Ok((Some(name), self.kind()?))
     }
 }

@@ -83,6 +83,10 @@ async fn run(session: &SessionContext, list: &str, items: &[Value]) -> BTreeMap<
         let verdict = judge(item, &answer);
         *counts.entry(verdict).or_default() += 1;
         if (show.contains("wrong") && verdict == Verdict::Wrong) || (show.contains("refused") && verdict == Verdict::Refused) {
+            if let (Ok(rows), Some(wanted)) = (&answer, item.get("rows").and_then(Value::as_array)) {
+                let different = wanted.iter().zip(rows).find(|(a, b)| serde_json::to_value(b).unwrap() != **a);
+                eprintln!("   {} rows wanted, {} got, first difference {different:?}", wanted.len(), rows.len());
+            }
             let shorten = |text: String| text.chars().take(300).collect::<String>();
             eprintln!("{verdict:?} {list} [{}] {}\n   wanted {}\n   got    {}", item["family"].as_str().unwrap_or(""), sql.replace('\n', " "), shorten(item.get("error").or(item.get("rows")).map(ToString::to_string).unwrap_or_default()), shorten(format!("{answer:?}")));
         }

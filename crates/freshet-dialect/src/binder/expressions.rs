@@ -203,7 +203,7 @@ impl Binder {
     /// `row.field`.
     fn member(&self, row: Bound, name: &str, ast: &Ast) -> Result<Bound, Error> {
         let Kind::Row(fields) = &row.kind else { return Err(refuse("TYPE_MISMATCH", format!("{}Expression is not of type ROW: {}", place(ast), row.kind))) };
-        let mut found = fields.iter().enumerate().filter(|(_, (known, _))| known.as_deref() == Some(name));
+        let mut found = fields.iter().enumerate().filter(|(_, (known, _))| known.as_ref().is_some_and(|known| known.to_lowercase() == name));
         let Some((at, (_, kind))) = found.next() else { return Err(refuse("COLUMN_NOT_FOUND", format!("{}Column '{name}' cannot be resolved", place(ast)))) };
         if found.next().is_some() {
             return Err(refuse("AMBIGUOUS_NAME", format!("{}Ambiguous row field reference: {name}", place(ast))));
@@ -250,6 +250,7 @@ impl Binder {
         let items = list.iter().map(|item| self.expr(item, scope)).collect::<Result<Vec<_>, _>>()?;
         let mut both = value.kind.clone();
         for item in &items {
+            super::windows::check_constant(&item.expr)?;
             both = common(&both, &item.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("{}IN value and list items must be the same type or coercible to a common type: {both}, {}", place(left), item.kind)))?;
         }
         if matches!(both, Kind::Real | Kind::Double | Kind::Zoned(_) | Kind::Array(_) | Kind::Map(..) | Kind::Row(_) | Kind::Json | Kind::Unknown) {

@@ -73,6 +73,10 @@ impl Binder {
                 let columns: Vec<Column> = left.columns.iter().chain(&right.columns).cloned().collect();
                 let scope = Scope::new(columns.clone(), outer, ctes.clone());
                 let condition = self.condition(condition, &scope)?;
+                if kind == JoinType::Inner && super::subqueries::has_subquery(&condition) {
+                    let plan = LogicalPlanBuilder::from(left.plan).cross_join(right.plan)?.filter(condition)?.build()?;
+                    return Ok(Relation { plan, columns });
+                }
                 let plan = LogicalPlanBuilder::from(left.plan).join_on(right.plan, kind, datafusion::logical_expr::utils::split_conjunction_owned(condition))?.build()?;
                 Ok(Relation { plan, columns })
             }
@@ -245,14 +249,24 @@ impl Binder {
         let mut kinds = Vec::new();
         let mut args = Vec::new();
         let mut members: Vec<Kind> = Vec::new();
+        let mut called: Vec<Option<String>> = Vec::new();
         for ast in array_exprs {
             let bound = self.expr(ast, &scope)?;
             match &bound.kind {
                 Kind::Array(of) => match &**of {
-                    Kind::Row(fields) => members.extend(fields.iter().map(|(_, kind)| kind.clone())),
-                    other => members.push(other.clone()),
+                    Kind::Row(fields) => {
+                        members.extend(fields.iter().map(|(_, kind)| kind.clone()));
+                        called.extend(fields.iter().map(|(name, _)| name.clone()));
+                    }
+                    other => {
+                        members.push(other.clone());
+                        called.push(None);
+                    }
                 },
-                Kind::Map(key, value) => members.extend([(**key).clone(), (**value).clone()]),
+                Kind::Map(key, value) => {
+                    members.extend([(**key).clone(), (**value).clone()]);
+                    called.extend([None, None]);
+                }
                 other => return Err(refuse("TYPE_MISMATCH", format!("Cannot unnest type: {other}"))),
             }
             kinds.push(bound.kind);
@@ -276,7 +290,7 @@ impl Binder {
         let mut columns = left.columns.clone();
         let mut exprs: Vec<Expr> = left.columns.iter().map(|column| reference(&column.id)).collect();
         for (at, kind) in members.into_iter().enumerate() {
-            let column = self.column(names.get(at).cloned(), qualifier.clone(), kind.clone());
+            let column = self.column(names.get(at).cloned().or_else(|| called.get(at).cloned().flatten()), qualifier.clone(), kind.clone());
             exprs.push(crate::conform::field(reference(&id), at, &kind).alias(&column.id));
             columns.push(column);
         }

@@ -120,7 +120,7 @@ impl Binder {
                         };
                         match wrapped {
                             Some(Json::Text(text)) if omit => Value::from(text),
-                            Some(item) => Value::from(json::write(&item, false)),
+                            Some(item) => Value::from(json::write(&item, json::Style::Parsed)),
                             None => other(on_error, 2, "multiple items")?,
                         }
                     }
@@ -196,7 +196,7 @@ impl Binder {
                         None => items.push(item),
                     }
                 }
-                out.push(Value::from(json::write(&if object { Json::Object(members) } else { Json::Array(items) }, false)));
+                out.push(Value::from(json::write(&if object { Json::Object(members) } else { Json::Array(items) }, json::Style::Parsed)));
             }
             Ok(ColumnarValue::Array(write(out, &kind)?))
         });

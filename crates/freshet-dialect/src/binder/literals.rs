@@ -73,6 +73,7 @@ impl Binder {
 
 /// `1`, `1.5`, `1e3`.
 pub(crate) fn number(text: &str) -> Result<Bound, Error> {
+    let text = &text.replace('_', "");
     if text.contains(['e', 'E']) {
         let value = text.parse().map_err(|_| invalid("double", text))?;
         return constant(Value::Float(value), Kind::Double);
@@ -107,7 +108,7 @@ fn typed_literal(name: &str, content: &str) -> Result<Bound, Error> {
         "char" => constant(Value::from(content.trim_end_matches(' ')), Kind::Char(u32::try_from(content.chars().count()).unwrap_or(1))),
         "json" => {
             let parsed = json::read(content).ok_or_else(|| invalid("json", content))?;
-            constant(Value::from(json::write(&parsed, true)), Kind::Json)
+            constant(Value::from(json::write(&parsed, json::Style::Parsed)), Kind::Json)
         }
         "date" => {
             let value = casts::cast(&Value::from(content), &Kind::Varchar(None), &Kind::Date).map_err(|_| invalid("date", content))?;
@@ -172,7 +173,7 @@ pub(super) fn interval(args: &[&Ast]) -> Result<Bound, Error> {
             }
             let lengths = [86_400_000, 3_600_000, 60_000, 1000];
             let pieces: Vec<&str> = body.split([' ', ':']).collect();
-            if pieces.len() != last - first + 1 {
+            if pieces.len() > last - first + 1 {
                 return Err(failed());
             }
             let mut millis: i64 = 0;

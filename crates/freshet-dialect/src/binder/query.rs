@@ -17,13 +17,17 @@ impl Binder {
     pub(crate) fn statement(&self, query: &Query) -> Result<LogicalPlan, Error> {
         let relation = self.query(query, None, &Rc::default())?;
         let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut names: HashMap<String, usize> = HashMap::new();
+        for (at, column) in relation.columns.iter().filter(|column| !column.hidden).enumerate() {
+            *names.entry(column.name.clone().unwrap_or_else(|| format!("_col{at}"))).or_default() += 1;
+        }
         let mut exprs = Vec::new();
         for (at, column) in relation.columns.iter().filter(|column| !column.hidden).enumerate() {
             let name = column.name.clone().unwrap_or_else(|| format!("_col{at}"));
             let metadata = FieldMetadata::from(BTreeMap::from([(KEY.to_owned(), column.kind.to_string())]));
             let times = seen.entry(name.clone()).or_default();
             // DataFusion refuses two columns of one name, unless they are of different relations.
-            let relation = (*times > 0).then(|| format!("_{times}"));
+            let relation = (names[&name] > 1).then(|| format!("_{times}"));
             *times += 1;
             exprs.push(reference(&column.id).alias_qualified_with_metadata(relation, name, Some(metadata)));
         }
@@ -134,6 +138,18 @@ impl Binder {
         let scope = Scope::new(Vec::new(), outer, ctes.clone());
         let mut bound: Vec<Vec<Bound>> = Vec::new();
         for row in rows {
+            if let [single] = row.as_slice()
+                && !matches!(single, Ast::Tuple(_))
+                && !matches!(single, Ast::Function(function) if function.name.to_string().eq_ignore_ascii_case("row"))
+            {
+                // A row as an expression is a row of the relation.
+                let cell = self.expr(single, &scope)?;
+                bound.push(match &cell.kind {
+                    Kind::Row(fields) => fields.iter().enumerate().map(|(at, (_, kind))| Bound { expr: crate::conform::field(cell.expr.clone(), at, kind), kind: kind.clone() }).collect(),
+                    _ => vec![cell],
+                });
+                continue;
+            }
             let cells: Vec<&Ast> = match row.as_slice() {
                 [Ast::Tuple(cells)] => cells.iter().collect(),
                 [Ast::Function(function)] if function.name.to_string().eq_ignore_ascii_case("row") => super::calls::arguments(function)?,

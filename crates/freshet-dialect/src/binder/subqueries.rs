@@ -33,9 +33,21 @@ impl Binder {
 
     /// `(SELECT …)` as a value; of several columns, a row.
     pub(super) fn scalar(&self, query: &Query, scope: &Scope) -> Result<Bound, Error> {
-        let relation = self.single(self.query(query, Some(scope), &scope.ctes)?)?;
+        let relation = self.query(query, Some(scope), &scope.ctes)?;
+        let several = relation.columns.iter().filter(|column| !column.hidden).count() > 1;
+        let relation = self.single(relation)?;
         let kind = relation.columns[0].kind.clone();
-        Ok(Bound { expr: Expr::ScalarSubquery(wrap(&relation)?), kind })
+        let expr = Expr::ScalarSubquery(wrap(&relation)?);
+        if !several {
+            return Ok(Bound { expr, kind });
+        }
+        // No row is a row of NULLs.
+        let body = |values: &[Value], call: &Call| {
+            let Kind::Row(fields) = &call.result else { return Ok(Value::Null) };
+            Ok(if values[0].is_null() { Value::Row(vec![Value::Null; fields.len()]) } else { values[0].clone() })
+        };
+        let call = Call { args: vec![kind.clone()], result: kind.clone(), lambdas: Vec::new() };
+        Ok(Bound { expr: of_values("row_of_subquery", body, call, false, vec![expr]), kind })
     }
 
     /// A relation of one column; several become one row.
@@ -51,10 +63,23 @@ impl Binder {
         Ok(Relation { plan, columns: vec![column] })
     }
 
+    /// The relation as one column that compares with a value: of rows, where the value is one.
+    fn comparable(&self, relation: Relation, left: &Kind) -> Result<Relation, Error> {
+        let columns: Vec<_> = relation.columns.iter().filter(|column| !column.hidden).cloned().collect();
+        let (Kind::Row(fields), [column]) = (left, columns.as_slice()) else { return self.single(relation) };
+        if fields.len() != 1 || matches!(column.kind, Kind::Row(_)) {
+            return self.single(relation);
+        }
+        let row = self.row(vec![Bound { expr: reference(&column.id), kind: column.kind.clone() }], vec![None])?;
+        let whole = self.column(None, vec![], row.kind);
+        let plan = LogicalPlanBuilder::from(relation.plan).project([row.expr.alias(&whole.id)])?.build()?;
+        Ok(Relation { plan, columns: vec![whole] })
+    }
+
     /// `x IN (SELECT …)`: a join where it stands as a condition, else a search in the subquery's values.
     pub(super) fn in_subquery(&self, left: &Ast, query: &Query, negated: bool, condition: bool, scope: &Scope) -> Result<Bound, Error> {
         let left = self.expr(left, scope)?;
-        let relation = self.single(self.query(query, Some(scope), &scope.ctes)?)?;
+        let relation = self.comparable(self.query(query, Some(scope), &scope.ctes)?, &left.kind)?;
         let column = relation.columns[0].clone();
         let both = common(&left.kind, &column.kind)
             .ok_or_else(|| refuse("TYPE_MISMATCH", format!("value and result of subquery must be of the same type for IN expression: {} vs {}", left.kind, column.kind)))?;
@@ -81,11 +106,7 @@ impl Binder {
             },
             _ => return Err(Error::Syntax { message: "a subquery was expected after ANY or ALL".to_owned() }),
         };
-        let relation = self.single(self.query(query, Some(scope), &scope.ctes)?)?;
-        if all && op == Operator::Eq || !all && op == Operator::NotEq {
-            // `= ALL` and `<> ANY` are the negations of `<> ANY` and `= ALL`: both are computed from the values.
-            return self.quantified(left, op, relation, false, all);
-        }
+        let relation = self.comparable(self.query(query, Some(scope), &scope.ctes)?, &left.kind)?;
         self.quantified(left, op, relation, false, all)
     }
 

@@ -254,10 +254,19 @@ fn constant(expr: &Expr) -> Option<i64> {
     folded(expr).and_then(|value| value.to_array().ok()).map(|array| crate::value::read(&array, 0)).filter(|value| !value.is_null()).map(|value| value.int())
 }
 
+/// The failure of an expression that has no columns and cannot be computed.
+pub(super) fn check_constant(expr: &Expr) -> Result<(), Error> {
+    compute(expr).map_or(Ok(()), |value| value.map(|_| ()))
+}
+
 /// The value of an expression that has no columns.
 pub(super) fn folded(expr: &Expr) -> Option<ScalarValue> {
+    compute(expr).and_then(Result::ok)
+}
+
+fn compute(expr: &Expr) -> Option<Result<ScalarValue, Error>> {
     if let Expr::Literal(value, _) = expr {
-        return Some(value.clone());
+        return Some(Ok(value.clone()));
     }
     if !expr.column_refs().is_empty() || expr.is_volatile() || super::subqueries::has_subquery(expr) || expr.contains_outer() {
         return None;
@@ -271,8 +280,8 @@ pub(super) fn folded(expr: &Expr) -> Option<ScalarValue> {
     )
     .ok()?;
     let batch = datafusion::arrow::array::RecordBatch::try_new_with_options(std::sync::Arc::new(datafusion::arrow::datatypes::Schema::empty()), vec![], &datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(1))).ok()?;
-    let array = physical.evaluate(&batch).ok()?.into_array(1).ok()?;
-    ScalarValue::try_from_array(&array, 0).ok()
+    let value = physical.evaluate(&batch).and_then(|value| value.into_array(1)).and_then(|array| ScalarValue::try_from_array(&array, 0));
+    Some(value.map_err(Error::from))
 }
 
 /// Puts a window over each aggregate of an expression.

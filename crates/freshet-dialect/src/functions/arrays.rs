@@ -308,7 +308,7 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("array_distinct", "array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().cloned())))),
     strict("array_union", "array(T), array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().chain(v[1].list()).cloned())))),
     strict("array_intersect", "array(T), array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().filter(|item| v[1].list().iter().any(|other| same(item, other))).cloned())))),
-    strict("array_except", "array(T), array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().filter(|item| !v[1].list().iter().any(|other| same(item, other))).cloned())))),
+    strict("array_except", "array(T), array(T) -> array(T)", |v, _| if v[1].list().is_empty() { Ok(v[0].clone()) } else { Ok(Value::List(distinct(v[0].list().iter().filter(|item| !v[1].list().iter().any(|other| same(item, other))).cloned()))) }),
     strict("array_remove", "array(T), T -> array(T)", |v, _| {
         Ok(Value::List(v[0].list().iter().filter(|item| equal(item, &v[1]) != Some(true)).cloned().collect()))
     }),

@@ -85,6 +85,9 @@ fn hex(bytes: &[u8]) -> String {
 
 fn from_utf8(v: &[Value], _: &Call) -> Answer {
     let replacement = v.get(1).map_or("\u{FFFD}", Value::str);
+    if replacement.chars().count() > 1 {
+        return Err(fault("INVALID_FUNCTION_ARGUMENT", "Replacement character string must empty or a single character"));
+    }
     let mut out = String::new();
     for chunk in v[0].bytes().utf8_chunks() {
         out.push_str(chunk.valid());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::casts::wall;
 use crate::error::{Error, fault};
+use crate::kinds::Kind;
 use crate::moments::{self, DAY, SECOND};
 use crate::scalar::Call;
 use crate::signatures::{Entry, strict};
@@ -71,8 +72,9 @@ fn offset_minutes(v: &Value) -> Result<i64, Error> {
     Ok(i64::from(moments::offset_at(v.int(), &zone(v))?) / 60)
 }
 
-fn iso(micros: i64) -> String {
-    moments::clock_text(micros, 3).replacen(' ', "T", 1)
+fn iso(micros: i64, call: &Call) -> String {
+    let (Kind::Timestamp(precision) | Kind::Zoned(precision)) = call.args[0] else { return String::new() };
+    moments::clock_text(micros, precision).replacen(' ', "T", 1)
 }
 
 fn iso_zone(v: &Value) -> Result<String, Error> {
@@ -195,7 +197,10 @@ pub(crate) const TABLE: &[Entry] = &[
         only_days(v[0].str(), "DATE_ADD")?;
         Ok(Value::Int(moments::add(v[0].str(), v[1].int(), v[2].int().saturating_mul(DAY), "DATE_ADD")?.div_euclid(DAY)))
     }),
-    strict("date_add", "varchar, bigint, timestamp -> timestamp", |v, _| moments::add(v[0].str(), v[1].int(), v[2].int(), "DATE_ADD").map(Value::Int)),
+    strict("date_add", "varchar, bigint, timestamp -> timestamp", |v, call| {
+        let Kind::Timestamp(precision) = call.result else { return Ok(Value::Null) };
+        Ok(Value::Int(moments::round(moments::add(v[0].str(), v[1].int(), v[2].int(), "DATE_ADD")?, precision)))
+    }),
     strict("date_add", "varchar, bigint, zoned -> zoned", add_zoned),
     strict("date_add", "varchar, bigint, time -> time", |v, _| {
         only_clock(v[0].str(), "DATE_ADD")?;
@@ -223,14 +228,21 @@ pub(crate) const TABLE: &[Entry] = &[
         let sign = if hours < 0 || minutes < 0 { '-' } else { '+' };
         Ok(zoned(from_seconds(v[0].float())?, moments::zone_name(&format!("{sign}{:02}:{:02}", hours.abs(), minutes.abs()))?))
     }),
+    strict("from_unixtime_nanos", "bigint -> zoned", |v, _| Ok(zoned(v[0].int().div_euclid(1000), "UTC".into()))),
+    strict("from_unixtime_nanos", "decimal -> zoned", |v, call| {
+        let Kind::Decimal(_, scale) = call.args[0] else { return Ok(Value::Null) };
+        let nanos = crate::numbers::divide(v[0].decimal(), crate::numbers::power(scale.into()));
+        let micros = i64::try_from(nanos.div_euclid(1000)).ok().filter(|micros| micros.abs() < 2_300_000_000_000_000_000);
+        micros.map(|micros| zoned(micros, "UTC".into())).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "time out of range"))
+    }),
     strict("from_iso8601_timestamp", "varchar -> zoned", from_iso),
     strict("from_iso8601_date", "varchar -> date", |v, _| match read_iso(v[0].str()) {
         Some((local, None)) if !v[0].str().contains('T') => Ok(Value::Int(local.div_euclid(DAY))),
         _ => Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Invalid format: \"{}\"", v[0].str()))),
     }),
     strict("to_iso8601", "date -> varchar", |v, _| Ok(Value::from(moments::date_text(v[0].int())))),
-    strict("to_iso8601", "timestamp -> varchar", |v, _| Ok(Value::from(iso(v[0].int())))),
-    strict("to_iso8601", "zoned -> varchar", |v, _| Ok(Value::from(format!("{}{}", iso(wall(&v[0])?), iso_zone(&v[0])?)))),
+    strict("to_iso8601", "timestamp -> varchar", |v, call| Ok(Value::from(iso(v[0].int(), call)))),
+    strict("to_iso8601", "zoned -> varchar", |v, call| Ok(Value::from(format!("{}{}", iso(wall(&v[0])?, call), iso_zone(&v[0])?)))),
     strict("at_timezone", "zoned, varchar -> zoned", |v, _| Ok(zoned(v[0].int(), moments::zone_name(v[1].str())?))),
     strict("at_timezone", "zoned, interval day to second -> zoned", |v, _| {
         let minutes = v[1].int() / 60_000;

@@ -162,13 +162,13 @@ fn parse(text: &str, pattern: &str) -> Result<i64, Error> {
 
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
-    strict("date_format", "timestamp, varchar -> varchar", |v, _| format(v[0].int(), v[1].str()).map(Value::from)),
+    strict("date_format", "timestamp, varchar -> varchar", |v, _| format(moments::round(v[0].int(), 3), v[1].str()).map(Value::from)),
     strict("date_format", "zoned, varchar -> varchar", |v, _| format(wall(&v[0])?, v[1].str()).map(Value::from)),
     strict("date_parse", "varchar, varchar -> timestamp", |v, _| parse(v[0].str(), v[1].str()).map(Value::Int)),
-    strict("format_datetime", "timestamp, varchar -> varchar", |v, _| joda::format(v[0].int(), None, v[1].str()).map(Value::from)),
+    strict("format_datetime", "timestamp, varchar -> varchar", |v, _| joda::format(moments::round(v[0].int(), 3), None, v[1].str()).map(Value::from)),
     strict("format_datetime", "zoned, varchar -> varchar", |v, _| {
         let Value::Zoned(instant, zone) = &v[0] else { return Ok(Value::Null) };
-        joda::format(*instant, Some(zone), v[1].str()).map(Value::from)
+        joda::format(moments::round(*instant, 3), Some(zone), v[1].str()).map(Value::from)
     }),
     strict("parse_datetime", "varchar, varchar -> zoned", |v, _| {
         let (local, zone) = joda::parse(v[0].str(), v[1].str())?;

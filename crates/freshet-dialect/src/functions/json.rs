@@ -2,7 +2,7 @@
 
 use super::json_path::{at, steps};
 use crate::error::{Error, fault};
-use crate::json::{Json, parse, read, write};
+use crate::json::{Json, Style, parse, read, write};
 use crate::kinds::Kind;
 use crate::scalar::Call;
 use crate::signatures::{Entry, strict};
@@ -14,7 +14,7 @@ fn extract(v: &[Value], call: &Call) -> Answer {
     let steps = steps(v[1].str())?;
     let Some(json) = read(v[0].str()) else { return Ok(Value::Null) };
     let _ = call;
-    Ok(at(&json, &steps).map(|found| write(found, false)).into())
+    Ok(at(&json, &steps).map(|found| write(found, Style::Parsed)).into())
 }
 
 fn extract_scalar(v: &[Value], _: &Call) -> Answer {
@@ -53,7 +53,7 @@ fn array_get(v: &[Value], _: &Call) -> Answer {
         // A text comes without its quotes, and so is no JSON: Trino has it so.
         Some(Json::Text(text)) => Value::from(text),
         Some(Json::Null) | None => Value::Null,
-        Some(other) => Value::from(write(&other, false)),
+        Some(other) => Value::from(write(&other, Style::Parsed)),
     })
 }
 
@@ -76,7 +76,7 @@ fn is_scalar(v: &[Value], _: &Call) -> Answer {
 
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
-    strict("json_parse", "varchar -> json", |v, _| Ok(Value::from(write(&parse(v[0].str())?, true)))),
+    strict("json_parse", "varchar -> json", |v, _| Ok(Value::from(write(&parse(v[0].str())?, Style::Parsed)))),
     strict("json_format", "json -> varchar", |v, _| Ok(Value::from(v[0].str()))),
     strict("json_extract", "varchar, varchar -> json", extract),
     strict("json_extract", "json, varchar -> json", extract),

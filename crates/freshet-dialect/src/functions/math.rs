@@ -35,7 +35,10 @@ fn round_int(value: i64, places: i64) -> Answer {
     if places >= 0 {
         return Ok(Value::Int(value));
     }
-    let unit = power(u32::try_from(-places).unwrap_or(38).min(38));
+    if places < -18 {
+        return Err(fault("NUMERIC_VALUE_OUT_OF_RANGE", "numerical overflow"));
+    }
+    let unit = power(u32::try_from(-places).unwrap_or(18));
     i64::try_from(divide(value.into(), unit).saturating_mul(unit)).map(Value::Int).map_err(|_| fault("NUMERIC_VALUE_OUT_OF_RANGE", "numerical overflow"))
 }
 

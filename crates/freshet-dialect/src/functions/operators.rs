@@ -58,16 +58,10 @@ fn join_arrays(v: &[Value], _: &Call) -> Answer {
 }
 
 fn append(v: &[Value], _: &Call) -> Answer {
-    if v[0].is_null() {
-        return Ok(Value::Null);
-    }
     Ok(Value::List(v[0].list().iter().chain([&v[1]]).cloned().collect()))
 }
 
 fn prepend(v: &[Value], _: &Call) -> Answer {
-    if v[1].is_null() {
-        return Ok(Value::Null);
-    }
     Ok(Value::List([&v[0]].into_iter().chain(v[1].list()).cloned().collect()))
 }
 
@@ -99,9 +93,9 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("$subtract", "interval day to second, interval day to second -> interval day to second", |v, _| Ok(Value::Int(v[0].int() - v[1].int()))),
     strict("$subtract", "interval year to month, interval year to month -> interval year to month", |v, _| Ok(Value::Int(v[0].int() - v[1].int()))),
     strict("$subtract", "date, date -> interval day to second", |v, _| Ok(Value::Int((v[0].int() - v[1].int()) * 86_400_000))),
-    strict("$subtract", "timestamp, timestamp -> interval day to second", |v, _| Ok(Value::Int((v[0].int() - v[1].int()) / 1000))),
-    strict("$subtract", "zoned, zoned -> interval day to second", |v, _| Ok(Value::Int((v[0].int() - v[1].int()) / 1000))),
-    strict("$subtract", "time, time -> interval day to second", |v, _| Ok(Value::Int((v[0].int() - v[1].int()) / 1_000_000))),
+    strict("$subtract", "timestamp, timestamp -> interval day to second", |v, _| Ok(Value::Int(moments::round(v[0].int() - v[1].int(), 3) / 1000))),
+    strict("$subtract", "zoned, zoned -> interval day to second", |v, _| Ok(Value::Int(moments::round(v[0].int() - v[1].int(), 3) / 1000))),
+    strict("$subtract", "time, time -> interval day to second", |v, _| Ok(Value::Int(moments::round((v[0].int() - v[1].int()) / 1000, 3) / 1000))),
     strict("$multiply", "interval day to second, bigint -> interval day to second", |v, _| Ok(Value::Int(v[0].int() * v[1].int()))),
     strict("$multiply", "bigint, interval day to second -> interval day to second", |v, _| Ok(Value::Int(v[0].int() * v[1].int()))),
     strict("$multiply", "interval year to month, bigint -> interval year to month", |v, _| Ok(Value::Int(v[0].int() * v[1].int()))),
@@ -117,11 +111,19 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("$concat", "varchar, varchar -> varchar", |v, _| Ok(Value::from(format!("{}{}", v[0].str(), v[1].str())))),
     strict("$concat", "varbinary, varbinary -> varbinary", |v, _| Ok(Value::from([v[0].bytes(), v[1].bytes()].concat()))),
     strict("$concat", "array(T), array(T) -> array(T)", join_arrays),
-    nullable("$concat", "array(T), T -> array(T)", append),
-    nullable("$concat", "T, array(T) -> array(T)", prepend),
+    strict("$concat", "array(T), T -> array(T)", append),
+    strict("$concat", "T, array(T) -> array(T)", prepend),
     nullable("greatest", "T... -> T", |v, call| extreme(v, call, std::cmp::Ordering::Greater)),
     nullable("least", "T... -> T", |v, call| extreme(v, call, std::cmp::Ordering::Less)),
 ];
+
+fn is_nan(value: &Value) -> bool {
+    match value {
+        Value::Float(value) => value.is_nan(),
+        Value::List(items) | Value::Row(items) => items.iter().any(is_nan),
+        _ => false,
+    }
+}
 
 /// `greatest` and `least`: NULL where an argument is; NaN only where all are.
 fn extreme(values: &[Value], call: &Call, wanted: std::cmp::Ordering) -> Answer {
@@ -131,7 +133,6 @@ fn extreme(values: &[Value], call: &Call, wanted: std::cmp::Ordering) -> Answer 
     if call.args.iter().any(|kind| !Kind::is_orderable(kind)) {
         return Err(fault("FUNCTION_NOT_FOUND", "greatest and least need types that can be ordered"));
     }
-    let is_nan = |value: &Value| matches!(value, Value::Float(value) if value.is_nan());
     let mut best = &values[0];
     for value in &values[1..] {
         if is_nan(best) || (!is_nan(value) && crate::value::order(value, best) == wanted) {

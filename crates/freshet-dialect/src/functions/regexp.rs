@@ -166,6 +166,19 @@ fn like(v: &[Value], call: &Call) -> Answer {
     }))
 }
 
+/// All matches as Java finds them: also an empty one right after another.
+fn matches<'t>(regex: &Regex, text: &'t str) -> Vec<Captures<'t>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at <= text.len() {
+        let Some(captures) = regex.captures_at(text, at) else { break };
+        let Some(whole) = captures.get(0) else { break };
+        at = if whole.end() > whole.start() { whole.end() } else { whole.end() + text[whole.end()..].chars().next().map_or(1, char::len_utf8) };
+        found.push(captures);
+    }
+    found
+}
+
 fn group(captures: &Captures, at: i64) -> Result<Value, Error> {
     let count = captures.len() - 1;
     let place = usize::try_from(at).ok().filter(|at| *at <= count);
@@ -195,7 +208,7 @@ fn extract_all(v: &[Value], _: &Call) -> Answer {
     let regex = compile(v[1].str())?;
     let at = v.get(2).map_or(0, Value::int);
     check_group(&regex, at)?;
-    Ok(Value::List(regex.captures_iter(v[0].str()).map(|found| group(&found, at)).collect::<Result<_, _>>()?))
+    Ok(Value::List(matches(&regex, v[0].str()).iter().map(|found| group(found, at)).collect::<Result<_, _>>()?))
 }
 
 /// A replacement's text with `$1`, `${name}` and `\$`.
@@ -252,7 +265,7 @@ fn replace(v: &[Value], _: &Call) -> Answer {
 fn replaced(regex: &Regex, text: &str, mut with: impl FnMut(&Captures) -> Result<String, Error>) -> Answer {
     let mut out = String::new();
     let mut last = 0;
-    for captures in regex.captures_iter(text) {
+    for captures in matches(regex, text) {
         let Some(whole) = captures.get(0) else { continue };
         out.push_str(&text[last..whole.start()]);
         out.push_str(&with(&captures)?);
@@ -278,7 +291,7 @@ fn replace_lambda(v: &[Value], call: &Call) -> Answer {
 }
 
 fn count(v: &[Value], _: &Call) -> Answer {
-    Ok(Value::Int(i64::try_from(compile(v[1].str())?.find_iter(v[0].str()).count()).unwrap_or(0)))
+    Ok(Value::Int(i64::try_from(matches(&compile(v[1].str())?, v[0].str()).len()).unwrap_or(0)))
 }
 
 fn position(v: &[Value], _: &Call) -> Answer {
@@ -313,7 +326,8 @@ fn split(v: &[Value], _: &Call) -> Answer {
     let (regex, text) = (compile(v[1].str())?, v[0].str());
     let mut pieces = Vec::new();
     let mut last = 0;
-    for found in regex.find_iter(text) {
+    for captures in matches(&regex, text) {
+        let Some(found) = captures.get(0) else { continue };
         pieces.push(Value::from(&text[last..found.start()]));
         last = found.end();
     }

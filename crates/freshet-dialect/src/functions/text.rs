@@ -287,7 +287,8 @@ fn conversion(code: char, flags: &str, precision: Option<usize>, value: &Value, 
     Some(match code {
         's' | 'S' => {
             let text = match kind {
-                Kind::Timestamp(precision) => crate::moments::clock_text(value.int(), *precision).replacen(' ', "T", 1),
+                Kind::Timestamp(_) => crate::moments::java_clock(value.int()),
+                Kind::Zoned(_) => crate::moments::java_zoned(value.int(), if let Value::Zoned(_, zone) = value { zone } else { "UTC" })?,
                 _ => crate::text::text_of(value, kind),
             };
             let text = precision.map_or(text.clone(), |precision| text.chars().take(precision).collect());
@@ -326,6 +327,31 @@ fn conversion(code: char, flags: &str, precision: Option<usize>, value: &Value, 
         'c' if kind.is_text() => value.str().to_owned(),
         _ => return None,
     })
+}
+
+/// The stem of a lower-case word, by Snowball's rules of a language.
+fn stem(word: &str, language: &str) -> Answer {
+    use rust_stemmers::{Algorithm, Stemmer};
+    let algorithm = match language {
+        "da" => Algorithm::Danish,
+        "de" => Algorithm::German,
+        "en" => Algorithm::English,
+        "es" => Algorithm::Spanish,
+        "fi" => Algorithm::Finnish,
+        "fr" => Algorithm::French,
+        "hu" => Algorithm::Hungarian,
+        "it" => Algorithm::Italian,
+        "nl" => Algorithm::Dutch,
+        "no" => Algorithm::Norwegian,
+        "pt" => Algorithm::Portuguese,
+        "ro" => Algorithm::Romanian,
+        "ru" => Algorithm::Russian,
+        "sv" => Algorithm::Swedish,
+        "tr" => Algorithm::Turkish,
+        "ca" | "eu" | "hy" | "ir" | "lt" => return Err(crate::error::missing(format!("word_stem for language '{language}'"))),
+        other => return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Unknown stemmer language: {other}"))),
+    };
+    Ok(Value::from(Stemmer::create(algorithm).stem(word).as_ref()))
 }
 
 fn luhn(text: &str) -> Answer {
@@ -371,6 +397,12 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("strpos", "varchar, varchar, bigint -> bigint", |v, _| position(v[0].str(), v[1].str(), v[2].int())),
     strict("starts_with", "varchar, varchar -> boolean", |v, _| Ok(Value::Bool(v[0].str().starts_with(v[1].str())))),
     strict("ends_with", "varchar, varchar -> boolean", |v, _| Ok(Value::Bool(v[0].str().ends_with(v[1].str())))),
+    strict("trim", "char -> varchar", |v, _| Ok(Value::from(v[0].str().trim_matches(is_space)))),
+    strict("ltrim", "char -> varchar", |v, _| Ok(Value::from(v[0].str().trim_start_matches(is_space)))),
+    strict("rtrim", "char -> varchar", |v, _| Ok(Value::from(v[0].str().trim_end_matches(is_space)))),
+    strict("trim", "char, varchar -> varchar", |v, _| trim_with(v, true, true)),
+    strict("ltrim", "char, varchar -> varchar", |v, _| trim_with(v, true, false)),
+    strict("rtrim", "char, varchar -> varchar", |v, _| trim_with(v, false, true)),
     strict("trim", "varchar(x) -> varchar(x)", |v, _| Ok(Value::from(v[0].str().trim_matches(is_space)))),
     strict("ltrim", "varchar(x) -> varchar(x)", |v, _| Ok(Value::from(v[0].str().trim_start_matches(is_space)))),
     strict("rtrim", "varchar(x) -> varchar(x)", |v, _| Ok(Value::from(v[0].str().trim_end_matches(is_space)))),
@@ -413,5 +445,7 @@ pub(crate) const TABLE: &[Entry] = &[
     nullable("format", "varchar, A, B, C -> varchar", format),
     nullable("format", "varchar, A, B -> varchar", format),
     nullable("format", "varchar, A -> varchar", format),
+    strict("word_stem", "varchar(x) -> varchar(x)", |v, _| stem(v[0].str(), "en")),
+    strict("word_stem", "varchar(x), varchar -> varchar(x)", |v, _| stem(v[0].str(), v[1].str())),
     strict("luhn_check", "varchar -> boolean", |v, _| luhn(v[0].str())),
 ];

@@ -69,8 +69,8 @@ fn unescape(text: &str, plus: bool) -> Option<String> {
 fn parameter(query: Option<&str>, name: &str) -> Value {
     for pair in query.unwrap_or("").split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if unescape(key, false).as_deref() == Some(name) {
-            return unescape(value, false).into();
+        if unescape(key, true).as_deref() == Some(name) {
+            return unescape(value, true).into();
         }
     }
     Value::Null
