@@ -90,7 +90,9 @@ impl Snapshot {
         let url = Url::parse(&format!("{location}/")).map_err(|error| Failure::user(format!("location {location}: {error}")))?;
         let store = Arc::new(PrefixStore::new(Arc::clone(&root), location.path()?));
         let mut delta = DeltaTable::new(default_logstore(store, root, &url, &StorageConfig::default()));
-        let broken = |error: DeltaTableError| Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: the log of {}.{} cannot be read: {error}", table.database_name, table.name));
+        let broken = |error: DeltaTableError| {
+            Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: the log of {}.{} cannot be read: {error}", table.database_name, table.name))
+        };
         if !delta.verify_deltatable_existence().await.unwrap_or(false) {
             return Ok(None);
         }
@@ -100,18 +102,32 @@ impl Snapshot {
         let keys = state.metadata().partition_columns().to_vec();
         let field = |field: &FieldRef| Arc::new(Field::new(field.name().to_lowercase(), field.data_type().clone(), true));
         let columns: Vec<FieldRef> = schema.fields().iter().filter(|field| !keys.contains(field.name())).map(field).collect();
-        let partitions: Option<Vec<FieldRef>> = keys.iter().map(|key| schema.field_with_name(key).ok().map(|found| field(&Arc::new(found.clone())))).collect();
-        let partitions = partitions.ok_or_else(|| Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: a partition column of {} is not in its schema", table.name)))?;
-        let names = schema.fields().iter().filter_map(|field| Some((field.name().to_lowercase(), field.metadata().get("delta.columnMapping.physicalName")?.clone()))).collect();
+        let partitions: Option<Vec<FieldRef>> =
+            keys.iter().map(|key| schema.field_with_name(key).ok().map(|found| field(&Arc::new(found.clone())))).collect();
+        let partitions = partitions.ok_or_else(|| {
+            Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: a partition column of {} is not in its schema", table.name))
+        })?;
+        let names = schema
+            .fields()
+            .iter()
+            .filter_map(|field| Some((field.name().to_lowercase(), field.metadata().get("delta.columnMapping.physicalName")?.clone())))
+            .collect();
         let version = state.version();
         let tag = log_since(buckets, &location, version).await?.remove(&version);
-        let views: Vec<LogicalFileView> = state.snapshot().file_views(delta.log_store().as_ref(), None).try_collect().await.map_err(broken)?;
+        let views: Vec<LogicalFileView> =
+            state.snapshot().file_views(delta.log_store().as_ref(), None).try_collect().await.map_err(broken)?;
         let nothing = Err(Failure::system("the files are not read yet"));
         let version = tag.map(|tag| (version, tag));
-        let mut snapshot = Self { location, version, columns: Arc::new(Schema::new(columns)), partitions, names, lines: BTreeSet::new(), table: nothing };
+        let mut snapshot =
+            Self { location, version, columns: Arc::new(Schema::new(columns)), partitions, names, lines: BTreeSet::new(), table: nothing };
         snapshot.lines = views.iter().map(|view| snapshot.line(&view.partition_values_map())).collect();
         snapshot.table = snapshot.files(&views).map(|files| {
-            Arc::new(LakeTable::new(Arc::clone(&snapshot.columns), snapshot.partitions.clone(), Format::Parquet(snapshot.names.clone()), files))
+            Arc::new(LakeTable::new(
+                Arc::clone(&snapshot.columns),
+                snapshot.partitions.clone(),
+                Format::Parquet(snapshot.names.clone()),
+                files,
+            ))
         });
         Ok(Some(snapshot))
     }
@@ -125,7 +141,10 @@ impl Snapshot {
     /// A partition as SHOW PARTITIONS prints it.
     fn line(&self, values: &HashMap<String, Option<String>>) -> String {
         let value = |field: &FieldRef| values.iter().find(|(key, _)| self.is_named(field.name(), key)).and_then(|(_, value)| value.clone());
-        let parts = self.partitions.iter().map(|field| format!("{}={}", field.name(), value(field).as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")));
+        let parts = self
+            .partitions
+            .iter()
+            .map(|field| format!("{}={}", field.name(), value(field).as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")));
         parts.collect::<Vec<_>>().join("/")
     }
 
@@ -168,7 +187,9 @@ impl Snapshot {
         let fields: Vec<FieldRef> = self.columns.fields().iter().chain(&self.partitions).cloned().collect();
         let mut bounds = Statistics::new_unknown(&Schema::new(fields));
         for (field, column) in self.columns.fields().iter().zip(&mut bounds.column_statistics) {
-            let find = |values: &serde_json::Map<String, Value>| values.iter().find(|(name, _)| self.is_named(field.name(), name)).and_then(|(_, value)| bound(value, field.data_type()));
+            let find = |values: &serde_json::Map<String, Value>| {
+                values.iter().find(|(name, _)| self.is_named(field.name(), name)).and_then(|(_, value)| bound(value, field.data_type()))
+            };
             if let (Some(least), Some(greatest)) = (find(least), find(greatest).and_then(widen)) {
                 column.min_value = Precision::Exact(least);
                 column.max_value = Precision::Exact(greatest);
@@ -189,7 +210,9 @@ fn below(location: &Location, path: &Path) -> Path {
 fn bound(value: &Value, kind: &DataType) -> Option<ScalarValue> {
     let text = match (value, kind) {
         (Value::String(text), DataType::Date32 | DataType::Timestamp(_, _) | DataType::Utf8) => text.clone(),
-        (Value::Number(number), DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Decimal128(_, _)) => number.to_string(),
+        (Value::Number(number), DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Decimal128(_, _)) => {
+            number.to_string()
+        }
         _ => return None,
     };
     ScalarValue::try_from_string(text, kind).ok()
@@ -198,7 +221,9 @@ fn bound(value: &Value, kind: &DataType) -> Option<ScalarValue> {
 /// A greatest value, not less than what was cut off it: a time's digits below the millisecond, a text's end.
 fn widen(value: ScalarValue) -> Option<ScalarValue> {
     match value {
-        ScalarValue::TimestampMicrosecond(Some(micros), zone) => Some(ScalarValue::TimestampMicrosecond(Some(micros.checked_add(999)?), zone)),
+        ScalarValue::TimestampMicrosecond(Some(micros), zone) => {
+            Some(ScalarValue::TimestampMicrosecond(Some(micros.checked_add(999)?), zone))
+        }
         // Whoever cuts a text makes its greatest value greater; one at the limit might come from one who does not.
         ScalarValue::Utf8(Some(text)) if text.chars().count() >= 32 => None,
         other => Some(other),
