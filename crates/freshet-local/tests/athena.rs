@@ -169,7 +169,7 @@ async fn rows_are_written_by_ctas_insert_and_unload() {
     let manifest = made.statistics().unwrap().data_manifest_location().unwrap();
     let lines = String::from_utf8(endpoint.object("results", manifest.strip_prefix("s3://results/").unwrap()).await).unwrap();
     assert!(lines.lines().count() == 2 && lines.lines().all(|line| line.starts_with("s3://lake/copy/channel=")), "{lines}");
-    assert_eq!(endpoint.rows("SELECT id FROM copy WHERE channel IS NULL").await.len(), 3);
+    assert_eq!(endpoint.rows("SELECT id FROM copy WHERE channel IS NULL").await.len(), 4);
     endpoint.ok("INSERT INTO copy (channel, id) ( SELECT 'x/y', 'new' );").await;
     assert_eq!(endpoint.rows("SELECT id FROM copy WHERE channel = 'x/y'").await.len(), 2);
     assert!(endpoint.rows("SHOW PARTITIONS copy").await.iter().any(|row| row[0].as_deref() == Some("channel=x/y")));
@@ -180,8 +180,8 @@ async fn rows_are_written_by_ctas_insert_and_unload() {
     endpoint.ok("CREATE TABLE empty WITH (external_location = 's3://lake/empty/') AS SELECT id FROM orders WITH NO DATA").await;
     assert_eq!(endpoint.rows("SELECT * FROM empty").await.len(), 1);
     endpoint.ok("CREATE TABLE lines WITH (format = 'JSON', external_location = 's3://lake/lines/') AS SELECT id, channel FROM orders").await;
-    assert_eq!(endpoint.rows("SELECT id FROM lines WHERE channel IS NULL").await.len(), 3);
+    assert_eq!(endpoint.rows("SELECT id FROM lines WHERE channel IS NULL").await.len(), 4);
     endpoint.ok("CREATE TABLE texts WITH (format = 'TEXTFILE', field_delimiter = ',', external_location = 's3://lake/texts/') AS SELECT id, channel FROM orders").await;
-    assert_eq!(endpoint.rows("SELECT id FROM texts WHERE channel IS NULL").await.len(), 3);
+    assert_eq!(endpoint.rows("SELECT id FROM texts WHERE channel IS NULL").await.len(), 4);
     endpoint.stop().await;
 }

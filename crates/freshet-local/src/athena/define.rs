@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::catalogue::{Column, Database, Serde, Storage, Table, now};
 use super::create::{ColumnDefinition, CreateTable};
-use super::delta::Snapshot;
 use super::failure::{Failure, Fault};
 use super::hive::fields;
 use super::location::Location;
@@ -117,7 +116,7 @@ async fn delta_columns(engine: &Engine, create: &CreateTable, table: &mut Table)
         return Err(Failure::user("INVALID_TABLE_PROPERTY: a column list must not be specified for Delta Lake tables: the schema is read from the Delta log"));
     }
     table.parameters.insert("classification".to_owned(), "delta".to_owned());
-    if let Some(snapshot) = Snapshot::load(&engine.buckets, table).await? {
+    if let Some(snapshot) = engine.deltas.load(&engine.buckets, table).await? {
         (table.storage_descriptor.columns, table.partition_keys) = snapshot.describe();
     }
     Ok(())

@@ -8,7 +8,6 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 
 use super::catalogue::{Column, Table};
-use super::delta::Snapshot;
 use super::failure::Failure;
 use super::hive_type::trino_type;
 use super::session::{CATALOG, Engine};
@@ -50,7 +49,7 @@ pub(crate) async fn table(engine: &Engine, name: &str) -> Result<Option<Arc<dyn 
 /// A table's columns and those of its partitions, read from the log where it is a Delta table.
 pub(crate) async fn columns_of(engine: &Engine, table: &Table) -> (Vec<Column>, Vec<Column>) {
     if table.is_delta()
-        && let Ok(Some(snapshot)) = Snapshot::load(&engine.buckets, table).await
+        && let Ok(Some(snapshot)) = engine.deltas.load(&engine.buckets, table).await
     {
         return snapshot.describe();
     }

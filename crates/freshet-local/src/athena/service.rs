@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::catalogue::{Catalogue, now};
+use super::delta::Deltas;
 use super::documents::Documents;
 use super::executions::Executions;
 use super::failure::Failure;
@@ -93,7 +94,7 @@ impl Service {
         std::fs::create_dir_all(&results).map_err(|source| Error::Folder { path: results.clone(), source })?;
         let managed = LocalFileSystem::new_with_prefix(&results).map_err(|error| Error::Store { tried: "open the folder of results".to_owned(), source: std::io::Error::other(error) })?;
         let context = freshet_dialect::context(MEMORY).map_err(|error| Error::Store { tried: "start the query engine".to_owned(), source: std::io::Error::other(error) })?;
-        let engine = Engine { context, catalogue: Arc::new(Catalogue::open(&state.join("catalogue"))?), buckets };
+        let engine = Engine { context, catalogue: Arc::new(Catalogue::open(&state.join("catalogue"))?), buckets, deltas: Deltas::default() };
         let service = Self {
             engine: Arc::new(engine),
             executions: Executions::open(state.join("executions"))?,

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use url::Url;
 
 use super::catalogue::{Catalogue, Table};
-use super::delta::Snapshot;
+use super::delta::Deltas;
 use super::failure::Failure;
 use super::information_schema;
 use super::location::Location;
@@ -31,6 +31,7 @@ pub(crate) struct Engine {
     pub(crate) context: SessionContext,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) buckets: Buckets,
+    pub(crate) deltas: Deltas,
 }
 
 /// One query's view of the engine.
@@ -80,9 +81,9 @@ impl Engine {
         }
         self.know(&Location::parse(table.location())?.bucket)?;
         if table.is_delta() {
-            let snapshot = Snapshot::load(&self.buckets, table).await?;
+            let snapshot = self.deltas.load(&self.buckets, table).await?;
             let snapshot = snapshot.ok_or_else(|| Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: Metadata not found in transaction log for {}.{}", table.database_name, table.name)))?;
-            return Ok(Arc::new(snapshot.table().await?));
+            return Ok(snapshot.table.clone()?);
         }
         for partition in self.catalogue.partitions(&table.database_name, &table.name).into_values() {
             self.know(&Location::parse(partition.storage_descriptor.location.as_deref().unwrap_or_default())?.bucket)?;

@@ -86,11 +86,8 @@ pub(crate) async fn show(engine: &Engine, show: &Show, database: &str) -> Result
 
 async fn partitions(engine: &Engine, table: &Table) -> Result<Vec<String>, Failure> {
     if table.is_delta() {
-        let snapshot = super::delta::Snapshot::load(&engine.buckets, table).await?;
-        return match snapshot {
-            Some(snapshot) => snapshot.partitions().await,
-            None => Ok(Vec::new()),
-        };
+        let snapshot = engine.deltas.load(&engine.buckets, table).await?;
+        return Ok(snapshot.map(|snapshot| snapshot.lines.iter().cloned().collect()).unwrap_or_default());
     }
     if table.partition_keys.is_empty() {
         return Err(Failure::user(format!("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Table {} is not a partitioned table", table.name)));
