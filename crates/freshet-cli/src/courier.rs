@@ -47,7 +47,10 @@ impl Courier {
     /// A courier to the receiver of a source. `base` is the receiver's URL, or the whole URL of the deliveries.
     pub(crate) fn new(base: &str, source: &str, topic: Option<&str>) -> Result<Self> {
         let mut url = Url::parse(base).with_context(|| format!("read the URL {base}; the form is http://127.0.0.1:8080"))?;
-        ensure!(matches!(url.scheme(), "http" | "https") && url.has_host(), "read the URL {base}: http:// or https:// and a host are expected");
+        ensure!(
+            matches!(url.scheme(), "http" | "https") && url.has_host(),
+            "read the URL {base}: http:// or https:// and a host are expected"
+        );
         if !url.path().contains("/webhooks/") {
             url.set_path(&format!("{}/webhooks/{source}", url.path().trim_end_matches('/')));
         }
@@ -143,7 +146,9 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_what_does_not_is_final() {
-        for (status, expected) in [(503, true), (500, true), (429, true), (409, true), (401, false), (404, false), (413, false), (302, false)] {
+        for (status, expected) in
+            [(503, true), (500, true), (429, true), (409, true), (401, false), (404, false), (413, false), (302, false)]
+        {
             assert_eq!(is_worth_retrying(StatusCode::from_u16(status).unwrap()), expected, "{status}");
         }
     }

@@ -13,7 +13,8 @@ pub(crate) const WEBHOOK_URL: &str = "FRESHET_WEBHOOK_URL";
 
 /// The lake's bucket.
 pub(crate) fn bucket() -> Result<String> {
-    std::env::var(BUCKET).with_context(|| format!("{BUCKET} is not set: paste the lines that `freshet up` printed, or name the lake's bucket"))
+    std::env::var(BUCKET)
+        .with_context(|| format!("{BUCKET} is not set: paste the lines that `freshet up` printed, or name the lake's bucket"))
 }
 
 /// The database.

@@ -30,7 +30,8 @@ struct Said {
 impl Progress {
     /// Work of `length` steps.
     pub(crate) fn new(what: &'static str, length: u64) -> Self {
-        let style = ProgressStyle::with_template("{prefix:>12} {wide_bar} {human_pos}/{human_len} {elapsed} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{prefix:>12} {wide_bar} {human_pos}/{human_len} {elapsed} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(length).with_style(style).with_prefix(what);
         let said = Mutex::new(Said { at: Instant::now(), trouble: String::new() });
         Self { what, bar, is_plain: !std::io::stderr().is_terminal(), said }

@@ -37,7 +37,9 @@ impl Provider {
     pub(crate) fn find(name: &str) -> Result<Self> {
         let senders = || Contract::embedded().sources().iter().filter(|source| source.signature.is_some());
         let known = || senders().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
-        let source = senders().find(|source| source.name == name).with_context(|| format!("no source that sends is named `{name}`; there are {}", known()))?;
+        let source = senders()
+            .find(|source| source.name == name)
+            .with_context(|| format!("no source that sends is named `{name}`; there are {}", known()))?;
         let scheme = source.signature.as_ref().map(|signature| signature.scheme).context("read the source's signature scheme")?;
         Ok(Self { source, scheme })
     }
@@ -66,7 +68,10 @@ impl Provider {
         let path = std::path::absolute(file).with_context(|| format!("find the folder of {}", file.display()))?;
         let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
         if !folder.contains(['-', '.']) {
-            bail!("find the topic of {}: its folder `{folder}` names none (`orders-create` is orders/create); give --topic", file.display());
+            bail!(
+                "find the topic of {}: its folder `{folder}` names none (`orders-create` is orders/create); give --topic",
+                file.display()
+            );
         }
         Ok(Some(folder.replacen('-', "/", 1)))
     }
@@ -78,7 +83,8 @@ impl Provider {
         let mut put = |name: &str, value: &str| -> Result<()> {
             let name = HeaderName::try_from(name).with_context(|| format!("make the header {name}"))?;
             let shown = name.clone();
-            let value = HeaderValue::try_from(value).with_context(|| format!("make the header {shown}: what it would say is no header's text"))?;
+            let value =
+                HeaderValue::try_from(value).with_context(|| format!("make the header {shown}: what it would say is no header's text"))?;
             headers.insert(name, value);
             Ok(())
         };

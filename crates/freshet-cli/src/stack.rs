@@ -162,7 +162,9 @@ fn config(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "loopback")))
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(Credentials::new(
+            ACCESS_KEY, SECRET_KEY, None, None, "loopback",
+        )))
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
         .build()
 }
@@ -174,7 +176,9 @@ async fn register(config: &SdkConfig) -> Result<()> {
         let shown = sql.lines().next().unwrap_or_default().to_owned();
         freshet_query::run(&client, statement(sql, Vec::new(), BUCKET, DATABASE)).await.with_context(|| format!("run {shown}"))?;
     }
-    freshet_query::create_views(&client, DATABASE, "primary", Some(&crate::environment::results(BUCKET)), QUERY_TIMEOUT).await.context("make the views")?;
+    freshet_query::create_views(&client, DATABASE, "primary", Some(&crate::environment::results(BUCKET)), QUERY_TIMEOUT)
+        .await
+        .context("make the views")?;
     Ok(())
 }
 

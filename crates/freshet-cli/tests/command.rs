@@ -88,11 +88,15 @@ fn a_verdict_is_an_exit_code_and_a_plain_reason() {
     // Published by bold-commerce/go-shopify.
     let headers = path("headers.txt", "X-Shopify-Hmac-Sha256: hMTq0K2x7oyOjoBwGYeTj5oxfnaVYXzbanUG9aajpKI=\n");
     let (body, other) = (path("body", "\"my secret message\""), path("other", "\"my other message\""));
-    let judge = |secret: &str, headers: &str, body: &str| freshet(&["verify", "--scheme", "shopify", "--secret", secret, "--headers", headers, "--body", body]);
+    let judge = |secret: &str, headers: &str, body: &str| {
+        freshet(&["verify", "--scheme", "shopify", "--secret", secret, "--headers", headers, "--body", body])
+    };
     assert_eq!(judge("hush", &headers, &body).status.code(), Some(0));
-    for (secret, headers, body, reason) in
-        [("wrong", &headers, &body, "does not match"), ("hush", &headers, &other, "does not match"), ("hush", &path("none", ""), &body, "missing")]
-    {
+    for (secret, headers, body, reason) in [
+        ("wrong", &headers, &body, "does not match"),
+        ("hush", &headers, &other, "does not match"),
+        ("hush", &path("none", ""), &body, "missing"),
+    ] {
         let output = judge(secret, headers, body);
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stdout).contains(reason), "{}", text(&output.stdout));
@@ -121,7 +125,15 @@ fn every_published_vector_is_judged_right() {
                 body
             }
         };
-        let mut arguments = vec!["verify", "--scheme", vector["scheme"].as_str().unwrap(), "--headers", headers.to_str().unwrap(), "--body", body.to_str().unwrap()];
+        let mut arguments = vec![
+            "verify",
+            "--scheme",
+            vector["scheme"].as_str().unwrap(),
+            "--headers",
+            headers.to_str().unwrap(),
+            "--body",
+            body.to_str().unwrap(),
+        ];
         arguments.extend(["--secret", vector["secret"].as_str().unwrap_or_default()]);
         let now = vector["now"].as_str().map(str::to_owned).or_else(|| vector["now"].as_i64().map(|now| now.to_string()));
         if let Some(now) = &now {

@@ -15,7 +15,9 @@ use crate::{environment, stack};
 
 /// Arguments of `freshet compact`.
 #[derive(Debug, Args)]
-#[command(after_help = "Safe to run at any time, twice, and side by side with another.\n\nExamples:\n  freshet compact --dry-run\n  freshet compact --deadline-seconds 600 --memory-mib 512")]
+#[command(
+    after_help = "Safe to run at any time, twice, and side by side with another.\n\nExamples:\n  freshet compact --dry-run\n  freshet compact --deadline-seconds 600 --memory-mib 512"
+)]
 pub(crate) struct Arguments {
     /// With --dry-run: plan merges of this table alone. A run takes the landing zone as a whole, for one object feeds many tables.
     #[arg(long)]
@@ -61,7 +63,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             [vec![partition.table.clone(), partition.dt.clone()], numbers.to_vec()].concat()
         });
         table(&["table", "dt", "rows that wait", "bytes", "in objects"], rows);
-        table(&["table", "dt", "files to merge", "bytes"], plan.merges.iter().map(|merge| vec![merge.table.clone(), merge.dt.clone(), merge.files.to_string(), merge.bytes.to_string()]));
+        table(
+            &["table", "dt", "files to merge", "bytes"],
+            plan.merges.iter().map(|merge| vec![merge.table.clone(), merge.dt.clone(), merge.files.to_string(), merge.bytes.to_string()]),
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(name) = &arguments.table {
@@ -86,7 +91,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     } else {
         say(&format!(
             "{} objects, {} new rows, {} duplicates, {} conflicts, {} files written, {} files merged{}",
-            report.objects, report.rows, report.duplicates, report.conflicts, report.files, report.merged,
+            report.objects,
+            report.rows,
+            report.duplicates,
+            report.conflicts,
+            report.files,
+            report.merged,
             if report.is_partial { "; something is left for the next run" } else { "" }
         ));
         for key in &report.quarantined {

@@ -39,16 +39,20 @@ const SHOWN: [&str; 7] = [
 ];
 /// How many rows of an answer are shown.
 const ROWS: usize = 8;
+/// How wide an answer is shown.
+const WIDTH: usize = 150;
 
 /// Arguments of `freshet demo`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0: every delivery is accounted for; 1: something does not add up.\n\nExamples:\n  freshet demo\n  freshet demo --seed 7 --deliveries 20000\n  freshet demo --dir /tmp/lake --json   # keeps the lake, and the world's truth in truth.json")]
+#[command(
+    after_help = "Exit code 0: every delivery is accounted for; 1: something does not add up.\n\nExamples:\n  freshet demo\n  freshet demo --seed 7 --deliveries 20000\n  freshet demo --dir /tmp/lake --json   # keeps the lake, and the world's truth in truth.json"
+)]
 pub(crate) struct Arguments {
     /// The world's seed: the same seed on the same day sends the same bytes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many deliveries are sent.
-    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(FEWEST as i64..=1_000_000))]
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(FEWEST as i64..=1_000_000))]
     deliveries: u32,
     /// Keep everything in this folder, new or empty; else it is a temporary one.
     #[arg(long)]
@@ -172,7 +176,7 @@ impl Told {
             say(&format!("\n{name}: {summary}"));
             let mut shown = answer.clone();
             shown.rows.truncate(ROWS);
-            query::print(&shown);
+            query::print(&shown, WIDTH);
             if answer.rows.len() > ROWS {
                 say(&format!("… and {} rows more: freshet query {name}", answer.rows.len() - ROWS));
             }
@@ -185,7 +189,8 @@ impl Told {
     }
 
     fn to_json(&self, arguments: &Arguments, seconds: f64) -> Value {
-        let answers: serde_json::Map<String, Value> = self.answers.iter().map(|(name, _, answer)| ((*name).to_owned(), json!(freshet_query::json::to_json(answer)))).collect();
+        let answers: serde_json::Map<String, Value> =
+            self.answers.iter().map(|(name, _, answer)| ((*name).to_owned(), json!(freshet_query::json::to_json(answer)))).collect();
         json!({
             "seed": arguments.seed, "deliveries": arguments.deliveries, "seconds": (seconds * 10.0).round() / 10.0,
             "tables": self.tables, "queries": answers, "account": self.account,

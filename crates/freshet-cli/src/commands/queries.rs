@@ -24,8 +24,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         say(&serde_json::to_string_pretty(&list)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let parameters = |query: &Query| query.parameters.iter().map(|parameter| format!("{}={}", parameter.name, parameter.example)).collect::<Vec<_>>().join(" ");
-    let rows = catalogue().iter().map(|query| vec![query.name.clone(), query.kind.name().to_owned(), query.summary.clone(), parameters(query)]);
+    let parameters = |query: &Query| {
+        query.parameters.iter().map(|parameter| format!("{}={}", parameter.name, parameter.example)).collect::<Vec<_>>().join(" ")
+    };
+    let rows =
+        catalogue().iter().map(|query| vec![query.name.clone(), query.kind.name().to_owned(), query.summary.clone(), parameters(query)]);
     table(&["name", "kind", "what it answers", "parameters and examples"], rows);
     Ok(ExitCode::SUCCESS)
 }

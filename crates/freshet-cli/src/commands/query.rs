@@ -5,14 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use freshet_query::{Answer, Statement};
+use freshet_query::{Answer, ResultColumn, Statement};
 
 use crate::output::{complain, say, table};
 use crate::{environment, stack};
 
 /// Arguments of `freshet query`.
 #[derive(Debug, Args)]
-#[command(after_help = "A parameter that is left out takes its example.\n\nExamples:\n  freshet query revenue_by_day_and_channel --param from=2026-01-01 --param time_zone=Europe/Berlin\n  freshet query --sql \"SELECT count(*) FROM shopify_orders\" --format json\n  freshet query rejects_by_reason --show-sql")]
+#[command(
+    after_help = "A parameter that is left out takes its example.\n\nExamples:\n  freshet query revenue_by_day_and_channel --param from=2026-01-01 --param time_zone=Europe/Berlin\n  freshet query --sql \"SELECT count(*) FROM shopify_orders\" --format json\n  freshet query rejects_by_reason --show-sql"
+)]
 pub(crate) struct Arguments {
     /// The query's name; `freshet queries` lists them.
     #[arg(required_unless_present = "sql", conflicts_with = "sql")]
@@ -58,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let answer = freshet_query::run(&client, run).await.context("run the query")?;
     match arguments.format {
         Format::Table => {
-            print(&answer);
+            print(&answer, usize::MAX);
             complain(&format!("{} rows, {} bytes scanned", answer.rows.len(), answer.scanned_bytes));
         }
         Format::Csv => say(freshet_query::csv::to_csv(&answer).trim_end_matches('\n')),
@@ -67,11 +69,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints an answer for people.
-pub(crate) fn print(answer: &Answer) {
-    let headings: Vec<&str> = answer.columns.iter().map(|column| column.name.as_str()).collect();
-    let rows = answer.rows.iter().map(|row| row.iter().map(|value| value.clone().unwrap_or_default()).collect());
-    table(&headings, rows);
+/// Prints an answer for people; the columns that `width` does not hold are left out, and counted.
+pub(crate) fn print(answer: &Answer, width: usize) {
+    let value = |value: &Option<String>| value.clone().unwrap_or_default();
+    let widest =
+        |place: usize| answer.rows.iter().filter_map(|row| row.get(place).map(|cell| value(cell).chars().count())).max().unwrap_or(0);
+    let mut left = width;
+    let mut fits = |(place, column): &(usize, &ResultColumn)| {
+        let needed = widest(*place).max(column.name.chars().count()) + 3;
+        let is_in = *place == 0 || needed <= left;
+        left = left.saturating_sub(needed);
+        is_in
+    };
+    let headings: Vec<&str> = answer.columns.iter().enumerate().take_while(&mut fits).map(|(_, column)| column.name.as_str()).collect();
+    let shown = headings.len();
+    table(&headings, answer.rows.iter().map(|row| row.iter().take(shown).map(value).collect()));
+    if shown < answer.columns.len() {
+        say(&format!("… and {} columns more", answer.columns.len() - shown));
+    }
 }
 
 fn values(pairs: &[String]) -> Result<BTreeMap<String, String>> {

@@ -12,7 +12,9 @@ use crate::output::{complain, say};
 
 /// Arguments of `freshet schema`.
 #[derive(Debug, Args)]
-#[command(after_help = "Run it in the repository's root.\n\nExamples:\n  freshet schema check\n  freshet schema emit\n  freshet schema emit --ddl --bucket my-lake")]
+#[command(
+    after_help = "Run it in the repository's root.\n\nExamples:\n  freshet schema check\n  freshet schema emit\n  freshet schema emit --ddl --bucket my-lake"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -50,7 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             say(&format!("{};", statements.join(";\n\n")));
         }
         What::Emit { delta: true, .. } => {
-            let schemas: serde_json::Map<_, _> = Contract::embedded().tables().map(|table| (table.name.clone(), delta::schema(table))).collect();
+            let schemas: serde_json::Map<_, _> =
+                Contract::embedded().tables().map(|table| (table.name.clone(), delta::schema(table))).collect();
             say(&serde_json::to_string_pretty(&schemas)?);
         }
         What::Emit { dir, .. } => emit(dir)?,

@@ -20,7 +20,9 @@ use crate::{environment, stack};
 
 /// Arguments of `freshet send`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0: everything was acknowledged; 1: something was refused, or is not sent.\nA delivery's ids are a hash of its topic and body: the same file sent twice is the same delivery again.\n\nExamples:\n  freshet send payloads/shopify --source shopify --secret hush\n  freshet send order.json --source shopify --topic orders/create --account acme.myshopify.com\n  freshet send events/ --source game --repeat 3 --json")]
+#[command(
+    after_help = "Exit code 0: everything was acknowledged; 1: something was refused, or is not sent.\nA delivery's ids are a hash of its topic and body: the same file sent twice is the same delivery again.\n\nExamples:\n  freshet send payloads/shopify --source shopify --secret hush\n  freshet send order.json --source shopify --topic orders/create --account acme.myshopify.com\n  freshet send events/ --source game --repeat 3 --json"
+)]
 pub(crate) struct Arguments {
     /// Files, or folders that are searched for files. A file's bytes are sent as they are.
     #[arg(required = true)]
@@ -92,7 +94,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         gather(path, &mut files)?;
     }
     ensure!(!files.is_empty(), "find files to send: there are none in {}", list(&arguments.paths));
-    let topics = files.iter().map(|file| arguments.topic.clone().map_or_else(|| provider.topic(file), |topic| Ok(Some(topic)))).collect::<Result<Vec<_>>>()?;
+    let topics = files
+        .iter()
+        .map(|file| arguments.topic.clone().map_or_else(|| provider.topic(file), |topic| Ok(Some(topic))))
+        .collect::<Result<Vec<_>>>()?;
     let jobs: Vec<Job> = files.into_iter().zip(topics).map(|(file, topic)| Job { file, topic }).collect();
     let total = jobs.len() as u64 * u64::from(arguments.repeat);
     let sending = Sending { provider, secret, courier, account: arguments.account, progress: Progress::new("sending", total) };
@@ -180,7 +185,9 @@ fn report(summary: &Summary, sending: &Sending, total: u64, as_json: bool) -> Re
         complain(&format!("not sent: {}: {reason}", file.display()));
     }
     if summary.answers.contains_key(&401) {
-        complain("hint: is the secret the receiver's, and this machine's clock right? `freshet verify` says why a delivery does not verify");
+        complain(
+            "hint: is the secret the receiver's, and this machine's clock right? `freshet verify` says why a delivery does not verify",
+        );
     }
     if summary.is_interrupted {
         complain(&format!("interrupted: {} of {total} deliveries were answered; what was under way may have arrived", summary.deliveries));

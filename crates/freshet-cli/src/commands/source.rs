@@ -32,13 +32,15 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let What::New { name, dir } = &arguments.what;
     ensure!(
-        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
         "name a source with lower case letters, digits and `_`, a letter first"
     );
     let folder = dir.join(name);
     ensure!(!folder.exists(), "{} is there already", folder.display());
     let registry = dir.join("sources.txt");
-    let mut names = fs::read_to_string(&registry).with_context(|| format!("read {}; run this in the repository's root", registry.display()))?;
+    let mut names =
+        fs::read_to_string(&registry).with_context(|| format!("read {}; run this in the repository's root", registry.display()))?;
     let fixtures = folder.join("fixtures").join(format!("{name}_events"));
     fs::create_dir_all(&fixtures).with_context(|| format!("make {}", fixtures.display()))?;
     let files = [

@@ -32,7 +32,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Prints the states for people.
 pub(crate) fn print(states: &[TableState]) {
     let row = |state: &TableState| {
-        vec![state.name.clone(), state.rows.to_string(), state.files.to_string(), state.bytes.to_string(), state.newest_event.clone().unwrap_or_default()]
+        vec![
+            state.name.clone(),
+            state.rows.to_string(),
+            state.files.to_string(),
+            state.bytes.to_string(),
+            state.newest_event.clone().unwrap_or_default(),
+        ]
     };
     table(&["table", "rows", "files", "bytes", "newest event"], states.iter().map(row));
 }

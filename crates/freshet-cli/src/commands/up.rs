@@ -16,7 +16,9 @@ use crate::stack::{BUCKET, DATABASE, Stack, Start};
 
 /// Arguments of `freshet up`.
 #[derive(Debug, Args)]
-#[command(after_help = "Prints `export K=V` lines for other clients, then `ready`. Ctrl-C drains and stops; the folder keeps everything.\n\nExamples:\n  freshet up --secret shopify=hush --secret shopify/acme.myshopify.com=hush2\n  freshet up --dir /tmp/lake --port 0 --webhook-port 0 --flush-seconds 2 --compact-seconds 10")]
+#[command(
+    after_help = "Prints `export K=V` lines for other clients, then `ready`. Ctrl-C drains and stops; the folder keeps everything.\n\nExamples:\n  freshet up --secret shopify=hush --secret shopify/acme.myshopify.com=hush2\n  freshet up --dir /tmp/lake --port 0 --webhook-port 0 --flush-seconds 2 --compact-seconds 10"
+)]
 pub(crate) struct Arguments {
     /// The folder that everything lies in.
     #[arg(long, default_value = "freshet-lake")]
@@ -62,8 +64,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             }
             () = pause => {}
         }
-        if let Err(error) = stack.compact(|_| {}).await {
-            complain(&format!("warning: {error:#}; the next run tries again"));
+        tokio::select! {
+            result = &mut stop => {
+                // A run may be left at any point: the one that drains does it again.
+                result?;
+                break;
+            }
+            compacted = stack.compact(|_| {}) => {
+                if let Err(error) = compacted {
+                    complain(&format!("warning: {error:#}; the next run tries again"));
+                }
+            }
         }
     }
     complain("draining: what was acknowledged is being delivered and compacted; a second Ctrl-C ends at once");

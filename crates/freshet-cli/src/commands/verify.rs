@@ -18,7 +18,9 @@ use crate::stack;
 
 /// Arguments of `freshet verify`.
 #[derive(Debug, Args)]
-#[command(after_help = "The headers' file holds `Name: value` lines or a JSON object. Exit code 0: it verifies; 1: it does not.\n\nExample:\n  freshet verify --scheme shopify --secret hush --headers headers.txt --body body.json")]
+#[command(
+    after_help = "The headers' file holds `Name: value` lines or a JSON object. Exit code 0: it verifies; 1: it does not.\n\nExample:\n  freshet verify --scheme shopify --secret hush --headers headers.txt --body body.json"
+)]
 pub(crate) struct Arguments {
     /// How the provider signs.
     #[arg(long, value_enum)]
@@ -74,7 +76,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let rules = Rules { scheme, secrets: &secrets, now, tolerance_seconds: (!arguments.ignore_age).then_some(300), is_development: true };
     let refusal = verify(&rules, &headers, &body).err();
     match &refusal {
-        _ if arguments.json => say(&json!({ "verifies": refusal.is_none(), "reason": refusal.as_ref().map(ToString::to_string) }).to_string()),
+        _ if arguments.json => {
+            say(&json!({ "verifies": refusal.is_none(), "reason": refusal.as_ref().map(ToString::to_string) }).to_string())
+        }
         None => say("verifies"),
         Some(refusal) => say(&format!("does not verify: {refusal}")),
     }
@@ -84,7 +88,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Headers of a JSON object, or of `Name: value` lines.
 fn parse_headers(text: &str) -> Headers {
     if let Ok(Value::Object(entries)) = serde_json::from_str(text) {
-        return entries.iter().map(|(name, value)| (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect();
+        // API gateways write a list of values.
+        let text = |value: &Value| value.as_str().or_else(|| value[0].as_str()).map_or_else(|| value.to_string(), str::to_owned);
+        return entries.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
     }
     text.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.trim(), value.trim())).collect()
 }

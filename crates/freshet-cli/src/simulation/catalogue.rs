@@ -66,16 +66,49 @@ pub(super) fn shops(rng: &mut impl Rng) -> Vec<Shop> {
     let [euro, dollar, pound, franc, yen] = CURRENCIES;
     let mut shops = vec![
         Shop {
-            id: 61_000_113, domain: "kiln-and-clay.myshopify.com", name: "Kiln & Clay", currency: euro, presentments: vec![euro, euro, euro, franc, pound],
-            offset_minutes: 60, zone: "Europe/Berlin", country: "DE", tax: 1_900, tax_title: "MwSt", taxes_included: true, first_id: 5_400_000_000_000, products: Vec::new(),
+            id: 61_000_113,
+            domain: "kiln-and-clay.myshopify.com",
+            name: "Kiln & Clay",
+            currency: euro,
+            presentments: vec![euro, euro, euro, franc, pound],
+            offset_minutes: 60,
+            zone: "Europe/Berlin",
+            country: "DE",
+            tax: 1_900,
+            tax_title: "MwSt",
+            taxes_included: true,
+            first_id: 5_400_000_000_000,
+            products: Vec::new(),
         },
         Shop {
-            id: 61_000_227, domain: "tarn-outdoor.myshopify.com", name: "Tarn Outdoor", currency: dollar, presentments: vec![dollar, dollar, dollar, euro],
-            offset_minutes: -480, zone: "America/Los_Angeles", country: "US", tax: 825, tax_title: "State Tax", taxes_included: false, first_id: 9_007_199_254_800_000, products: Vec::new(),
+            id: 61_000_227,
+            domain: "tarn-outdoor.myshopify.com",
+            name: "Tarn Outdoor",
+            currency: dollar,
+            presentments: vec![dollar, dollar, dollar, euro],
+            offset_minutes: -480,
+            zone: "America/Los_Angeles",
+            country: "US",
+            tax: 825,
+            tax_title: "State Tax",
+            taxes_included: false,
+            first_id: 9_007_199_254_800_000,
+            products: Vec::new(),
         },
         Shop {
-            id: 61_000_331, domain: "morning-post-coffee.myshopify.com", name: "Morning Post Coffee", currency: yen, presentments: vec![yen],
-            offset_minutes: 540, zone: "Asia/Tokyo", country: "JP", tax: 800, tax_title: "消費税", taxes_included: true, first_id: 7_100_000_000_000, products: Vec::new(),
+            id: 61_000_331,
+            domain: "morning-post-coffee.myshopify.com",
+            name: "Morning Post Coffee",
+            currency: yen,
+            presentments: vec![yen],
+            offset_minutes: 540,
+            zone: "Asia/Tokyo",
+            country: "JP",
+            tax: 800,
+            tax_title: "消費税",
+            taxes_included: true,
+            first_id: 7_100_000_000_000,
+            products: Vec::new(),
         },
     ];
     for (place, shop) in shops.iter_mut().enumerate() {
@@ -92,7 +125,14 @@ pub(super) fn shops(rng: &mut impl Rng) -> Vec<Shop> {
                 grams: rng.random_range(120..1_800),
             });
             let variants = variants.collect();
-            shop.products.push(Product { id, title: format!("{} {kind}", NAMES[usize::try_from(number).unwrap_or(0)]), vendor, kind, variants, regret: *pick(rng, &[2, 4, 6, 22]) });
+            shop.products.push(Product {
+                id,
+                title: format!("{} {kind}", NAMES[usize::try_from(number).unwrap_or(0)]),
+                vendor,
+                kind,
+                variants,
+                regret: *pick(rng, &[2, 4, 6, 22]),
+            });
         }
     }
     shops

@@ -167,7 +167,12 @@ impl Desk<'_> {
         if self.rng.random_ratio(1, 3) {
             let group = *pick(self.rng, &GROUPS);
             let previous = std::mem::replace(&mut ticket.group, group);
-            self.tell(ticket, "group_assignment_changed", &actor, json!({ "previous": previous.to_string(), "current": group.to_string() }));
+            self.tell(
+                ticket,
+                "group_assignment_changed",
+                &actor,
+                json!({ "previous": previous.to_string(), "current": group.to_string() }),
+            );
         }
         if self.rng.random_ratio(1, 4) {
             self.comment(ticket, agent, true, false);
@@ -203,7 +208,12 @@ impl Desk<'_> {
         if self.rng.random_ratio(1, 3) {
             self.pass(HOUR, DAY);
             let score = *pick(self.rng, &["GOOD", "GOOD", "BAD"]);
-            self.tell(ticket, "csat_received", &ticket.requester.to_string(), json!({ "previous": null, "current": { "score": score, "comment": null } }));
+            self.tell(
+                ticket,
+                "csat_received",
+                &ticket.requester.to_string(),
+                json!({ "previous": null, "current": { "score": score, "comment": null } }),
+            );
         }
     }
 

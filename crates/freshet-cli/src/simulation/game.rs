@@ -19,7 +19,13 @@ const CHAMPIONS: [[(&str, u32); 3]; 5] = [
     [("Thresh", 412), ("Lulu", 117), ("Morgana", 25)],
 ];
 /// Creeps a minute, gold a minute, damage a minute, vision a minute, share of kills.
-const PACE: [[f64; 5]; 5] = [[6.8, 390.0, 560.0, 0.8, 1.0], [5.2, 380.0, 470.0, 1.0, 1.1], [7.0, 405.0, 690.0, 0.8, 1.2], [7.4, 430.0, 720.0, 0.7, 1.3], [1.2, 270.0, 290.0, 2.2, 0.4]];
+const PACE: [[f64; 5]; 5] = [
+    [6.8, 390.0, 560.0, 0.8, 1.0],
+    [5.2, 380.0, 470.0, 1.0, 1.1],
+    [7.0, 405.0, 690.0, 0.8, 1.2],
+    [7.4, 430.0, 720.0, 0.7, 1.3],
+    [1.2, 270.0, 290.0, 2.2, 0.4],
+];
 
 /// Exactly `quota` matches.
 pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: &mut Truth) -> Vec<Event> {
@@ -38,7 +44,15 @@ fn player(rng: &mut StdRng, number: usize) -> PlayerTruth {
     let is_smurf = rng.random_ratio(1, 12);
     let skill = if is_smurf { 1.9 + 0.35 * bell(rng) } else { bell(rng) };
     let level = if is_smurf { rng.random_range(30..55) } else { rng.random_range(30..500) };
-    PlayerTruth { puuid: token(rng, 78), name: format!("Player {number}"), tag: hex(rng, 4).to_uppercase(), level, skill, is_smurf, role: rng.random_range(0..5) }
+    PlayerTruth {
+        puuid: token(rng, 78),
+        name: format!("Player {number}"),
+        tag: hex(rng, 4).to_uppercase(),
+        level,
+        skill,
+        is_smurf,
+        role: rng.random_range(0..5),
+    }
 }
 
 /// Two of each role, whoever is free: the better team wins more often.
@@ -101,16 +115,16 @@ fn play(rng: &mut StdRng, players: &[PlayerTruth], game_id: u64, end: Millis) ->
                 "gameEndedInEarlySurrender": false, "gameEndedInSurrender": rng.random_ratio(1, 4), "teamEarlySurrendered": false, "eligibleForProgression": true,
             });
             let challenges = json!({ "challenges": {
-                    "kda": (kills[place] + assists) as f64 / deaths[place].max(1) as f64, "killParticipation": (kills[place] + assists) as f64 / team_kills[team].max(1) as f64,
-                    "goldPerMinute": gold / minutes, "damagePerMinute": damage[place], "teamDamagePercentage": damage[place] / damage[team * 5..team * 5 + 5].iter().sum::<f64>(), "visionScorePerMinute": vision / minutes,
-                    "laneMinionsFirst10Minutes": round(creeps / minutes * 9.0), "maxCsAdvantageOnLaneOpponent": (18.0 * lead + 12.0).max(0.0), "maxLevelLeadLaneOpponent": round((1.0 + lead).max(0.0)),
+                    "kda": digits((kills[place] + assists) as f64 / deaths[place].max(1) as f64), "killParticipation": digits((kills[place] + assists) as f64 / team_kills[team].max(1) as f64),
+                    "goldPerMinute": digits(gold / minutes), "damagePerMinute": digits(damage[place]), "teamDamagePercentage": digits(damage[place] / damage[team * 5..team * 5 + 5].iter().sum::<f64>()), "visionScorePerMinute": digits(vision / minutes),
+                    "laneMinionsFirst10Minutes": round(creeps / minutes * 9.0), "maxCsAdvantageOnLaneOpponent": digits((18.0 * lead + 12.0).max(0.0)), "maxLevelLeadLaneOpponent": round((1.0 + lead).max(0.0)),
                     "laningPhaseGoldExpAdvantage": i64::from(lead > 0.6), "earlyLaningPhaseGoldExpAdvantage": i64::from(lead > 0.4), "soloKills": round((kills[place] as f64 / 4.0 + 0.5 * lead).max(0.0)),
                     "skillshotsDodged": round((14.0 + 5.0 * form[place]).max(0.0)), "skillshotsHit": round((22.0 + 6.0 * form[place]).max(0.0)), "turretPlatesTaken": round((1.0 + lead).max(0.0)),
             } });
             merge([who, what, challenges])
         })
         .collect();
-    let platform = *pick(rng, &["EUW1", "EUW1", "NA1", "KR"]);
+    let platform = "EUW1";
     let match_id = format!("{platform}_{game_id}");
     let puuids: Vec<&str> = drawn.iter().map(|player| player.puuid.as_str()).collect();
     let begin = end.0 - seconds * SECOND;
@@ -131,11 +145,21 @@ fn team(id: u32, wins: bool, kills: i64) -> Value {
     })
 }
 
+/// With six digits behind the point: so many survive any reader and writer of JSON.
+fn digits(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 /// One of ten by weight.
 fn weighted(rng: &mut StdRng, weight: impl Fn(usize) -> f64) -> usize {
     let total: f64 = (0..10).map(&weight).sum();
     let mut left = rng.random::<f64>() * total;
-    (0..10).find(|place| { left -= weight(*place); left < 0.0 }).unwrap_or(9)
+    (0..10)
+        .find(|place| {
+            left -= weight(*place);
+            left < 0.0
+        })
+        .unwrap_or(9)
 }
 
 /// A match's timeline: megabytes that a record holds only compressed.

@@ -74,11 +74,16 @@ impl<'a> Journey<'a> {
             self.tell("checkouts/update", order.checkout_body(self.shop, &self.buyer.person, None));
         }
         let was_bought = self.rng.random::<f64>() < self.buyer.truth.intent;
-        let truth = CheckoutTruth { token: order.checkout_token.clone(), shop: self.shop.domain, intent: self.buyer.truth.intent, was_bought };
+        let truth =
+            CheckoutTruth { token: order.checkout_token.clone(), shop: self.shop.domain, intent: self.buyer.truth.intent, was_bought };
         self.checkouts.push(truth);
         if was_bought {
             // Some leave, and come back when they are written to.
-            if self.rng.random_ratio(1, 6) { self.pass(4 * HOUR, 40 * HOUR) } else { self.pass(30 * SECOND, 9 * MINUTE) }
+            if self.rng.random_ratio(1, 6) {
+                self.pass(4 * HOUR, 40 * HOUR)
+            } else {
+                self.pass(30 * SECOND, 9 * MINUTE)
+            }
             self.buy(&mut order);
         }
     }
@@ -90,7 +95,13 @@ impl<'a> Journey<'a> {
     /// Tells what happened, unless the world has ended by then.
     fn tell(&mut self, topic: &'static str, body: Value) {
         if self.now < self.until {
-            self.events.push(Event { at: self.now, source: "shopify", account: Some(self.shop.domain.to_owned()), topic: Some(topic), body });
+            self.events.push(Event {
+                at: self.now,
+                source: "shopify",
+                account: Some(self.shop.domain.to_owned()),
+                topic: Some(topic),
+                body,
+            });
         }
     }
 

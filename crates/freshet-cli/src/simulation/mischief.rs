@@ -145,7 +145,13 @@ fn spoil(rng: &mut StdRng, kind: Kind, number: usize, at: Millis, plain: &[Deliv
         }
         Kind::NoId => {
             let body = json!({ "token": hex(rng, 32), "total_price": "12.00", "currency": "EUR", "created_at": at.rfc3339(), "updated_at": at.rfc3339(), "line_items": [] });
-            let event = Event { at, source: "shopify", account: Some("kiln-and-clay.myshopify.com".to_owned()), topic: Some("orders/create"), body };
+            let event = Event {
+                at,
+                source: "shopify",
+                account: Some("kiln-and-clay.myshopify.com".to_owned()),
+                topic: Some("orders/create"),
+                body,
+            };
             Delivery { outcome: Outcome::Rejected, ..dress(rng, event, &mut HashSet::new()) }
         }
         Kind::BadElement => {
@@ -168,7 +174,8 @@ fn spoil(rng: &mut StdRng, kind: Kind, number: usize, at: Millis, plain: &[Deliv
         }
         Kind::WrongYear => {
             let mut event = telemetry_event(rng, &player, at);
-            event["timestamp"] = json!(*pick(rng, &["1970-01-01T00:00:00Z", "2099-12-31T23:59:59.999999999Z", "1999-12-30T23:59:59-05:00"]));
+            event["timestamp"] =
+                json!(*pick(rng, &["1970-01-01T00:00:00Z", "2099-12-31T23:59:59.999999999Z", "1999-12-30T23:59:59-05:00"]));
             fresh(rng, Outcome::Stored, event)
         }
         Kind::TwinTrigger => {

@@ -120,7 +120,10 @@ impl Order {
     }
 
     fn codes(&self, shop: &Shop) -> Vec<Value> {
-        self.code.map(|code| json!({ "code": code, "amount": shop.currency.text(self.discounts()), "type": "percentage" })).into_iter().collect()
+        self.code
+            .map(|code| json!({ "code": code, "amount": shop.currency.text(self.discounts()), "type": "percentage" }))
+            .into_iter()
+            .collect()
     }
 
     fn line_bodies(&self, shop: &Shop) -> Vec<Value> {
@@ -131,7 +134,8 @@ impl Order {
     pub(super) fn body(&self, shop: &Shop, person: &Person, rng: &mut impl Rng) -> Value {
         let money = |minor: i64| shop.currency.text(minor);
         let set = |minor: i64| shop.currency.set(minor, self.presentment);
-        let (gross, discounts, subtotal, tax, total) = (self.gross(shop), self.discounts(), self.subtotal(shop), self.tax(shop), self.total(shop));
+        let (gross, discounts, subtotal, tax, total) =
+            (self.gross(shop), self.discounts(), self.subtotal(shop), self.tax(shop), self.total(shop));
         let refunded: i64 = self.lines.iter().map(|line| refund_amount(shop, line)).sum();
         let current = if self.cancelled_at.is_some() { 0 } else { total - refunded };
         let paid = self.financial != "pending";

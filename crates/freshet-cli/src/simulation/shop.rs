@@ -20,7 +20,13 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
     let mut buyers: Vec<(usize, Buyer)> = Vec::new();
     for shop in &shops {
         for product in &shop.products {
-            push(&mut events, shop, Millis(begin.0 + 5 * MINUTE), "products/create", shop.product_body(product, Millis(begin.0 + 5 * MINUTE)));
+            push(
+                &mut events,
+                shop,
+                Millis(begin.0 + 5 * MINUTE),
+                "products/create",
+                shop.product_body(product, Millis(begin.0 + 5 * MINUTE)),
+            );
         }
     }
     events.truncate(quota / 4);
@@ -62,7 +68,8 @@ fn newcomer(rng: &mut StdRng, shop: &Shop, number: usize) -> Buyer {
     let person = Person::new(rng, number);
     let at_home = f64::from(u8::from(person.country() == shop.country));
     let intent = (rng.random::<f64>() * 0.6 + 0.2 + 0.15 * at_home).min(0.95);
-    let truth = PersonTruth { email: person.email.clone(), shop: shop.domain, customer_id: None, zendesk_user_id: None, intent, last_order: None };
+    let truth =
+        PersonTruth { email: person.email.clone(), shop: shop.domain, customer_id: None, zendesk_user_id: None, intent, last_order: None };
     Buyer { person, orders: 0, truth }
 }
 
@@ -77,7 +84,10 @@ fn keep_house(rng: &mut StdRng, shop: &Shop, at: Millis, buyers: &[(usize, Buyer
         "id": shop.id, "name": shop.name, "email": "owner@example.com", "domain": shop.domain, "myshopify_domain": shop.domain, "shop_owner": "Sam Owner", "phone": "+15550000000", "address1": "1 Shop Street",
         "country_code": shop.country, "currency": shop.currency.code, "iana_timezone": shop.zone, "plan_name": "basic", "created_at": shop.text(Millis(at.0 - 400 * DAY)), "updated_at": shop.text(at),
     });
-    let customer = buyers.iter().rev().find_map(|(_, buyer)| buyer.truth.customer_id.filter(|_| buyer.truth.shop == shop.domain).map(|id| (id, buyer)));
+    let customer = buyers
+        .iter()
+        .rev()
+        .find_map(|(_, buyer)| buyer.truth.customer_id.filter(|_| buyer.truth.shop == shop.domain).map(|id| (id, buyer)));
     let subject = customer.map_or(Value::Null, |(id, buyer)| json!({ "id": id, "email": buyer.person.email, "phone": buyer.person.phone }));
     let request = rng.random_range(1..1_000_000_u64);
     let privacy = |orders: &str| json!({ "shop_id": shop.id, "shop_domain": shop.domain, orders: [request + 1], "customer": subject, "data_request": { "id": request } });
@@ -97,7 +107,13 @@ fn keep_house(rng: &mut StdRng, shop: &Shop, at: Millis, buyers: &[(usize, Buyer
         }
         16 => ("customers/data_request", privacy("orders_requested")),
         17 => ("customers/redact", privacy("orders_to_redact")),
-        18 => ("inventory_levels/update", json!({ "inventory_item_id": product.variants[0].id + 500, "location_id": 71_001, "available": rng.random_range(0..40), "updated_at": shop.text(at) })),
-        _ => ("disputes/create", json!({ "id": request, "order_id": null, "type": "chargeback", "amount": "11.50", "currency": shop.currency.code, "reason": "fraudulent", "status": "needs_response", "initiated_at": shop.text(at) })),
+        18 => (
+            "inventory_levels/update",
+            json!({ "inventory_item_id": product.variants[0].id + 500, "location_id": 71_001, "available": rng.random_range(0..40), "updated_at": shop.text(at) }),
+        ),
+        _ => (
+            "disputes/create",
+            json!({ "id": request, "order_id": null, "type": "chargeback", "amount": "11.50", "currency": shop.currency.code, "reason": "fraudulent", "status": "needs_response", "initiated_at": shop.text(at) }),
+        ),
     }
 }

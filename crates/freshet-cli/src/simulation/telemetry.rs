@@ -51,8 +51,12 @@ fn batch(rng: &mut StdRng, player: &str, at: Millis) -> Vec<Value> {
 pub(super) fn event(rng: &mut StdRng, player: &str, at: Millis) -> Value {
     let name = *pick(rng, &["session.started", "session.ended", "level.completed", "item.purchased", "match.queued", "chat.sent"]);
     let data = match name {
-        "level.completed" => json!({ "level": rng.random_range(1..60), "stars": rng.random_range(1..4), "seconds": rng.random_range(20..900) }),
-        "item.purchased" => json!({ "item": *pick(rng, &["cape", "torch", "Schlüssel", "map"]), "price": "4.99", "currency": *pick(rng, &["EUR", "USD"]) }),
+        "level.completed" => {
+            json!({ "level": rng.random_range(1..60), "stars": rng.random_range(1..4), "seconds": rng.random_range(20..900) })
+        }
+        "item.purchased" => {
+            json!({ "item": *pick(rng, &["cape", "torch", "Schlüssel", "map"]), "price": "4.99", "currency": *pick(rng, &["EUR", "USD"]) })
+        }
         "session.ended" => json!({ "seconds": rng.random_range(30..9_000), "crashed": rng.random_ratio(1, 20) }),
         "chat.sent" => json!({ "length": rng.random_range(1..80), "text": "gg, write to me at someone@example.com 👋" }),
         _ => json!({ "build": "1.42.0" }),

@@ -40,7 +40,17 @@ fn what_is_stored_is_there_once() {
 fn the_world_covers_every_topic_that_a_table_takes() {
     let world = simulate(Settings { deliveries: 2_500, ..settings(11) });
     let topics: BTreeSet<&str> = world.deliveries.iter().filter_map(|delivery| delivery.topic.as_deref()).collect();
-    for topic in ["carts/create", "checkouts/create", "orders/create", "orders/paid", "orders/cancelled", "fulfillments/update", "refunds/create", "customers/create", "products/update"] {
+    for topic in [
+        "carts/create",
+        "checkouts/create",
+        "orders/create",
+        "orders/paid",
+        "orders/cancelled",
+        "fulfillments/update",
+        "refunds/create",
+        "customers/create",
+        "products/update",
+    ] {
         assert!(topics.contains(topic), "{topic} is missing in {topics:?}");
     }
 }
@@ -60,7 +70,8 @@ fn an_orders_amounts_add_up() {
             + amount(&body["total_tip_received"])
             + if body["taxes_included"] == true { 0 } else { amount(&body["total_tax"]) };
         assert_eq!(amount(&body["total_price"]), sum);
-        let lines: i64 = body["line_items"].as_array().unwrap().iter().map(|line| amount(&line["price"]) * line["quantity"].as_i64().unwrap()).sum();
+        let lines: i64 =
+            body["line_items"].as_array().unwrap().iter().map(|line| amount(&line["price"]) * line["quantity"].as_i64().unwrap()).sum();
         assert_eq!(amount(&body["total_line_items_price"]), lines);
         assert_eq!(amount(&body["subtotal_price"]), lines - amount(&body["total_discounts"]));
         orders += 1;
@@ -89,7 +100,11 @@ fn better_players_win_more_often() {
 fn people_write_to_the_desk_with_the_address_that_they_buy_with() {
     let world = simulate(settings(19));
     let known: BTreeSet<String> = world.truth.people.iter().map(|person| person.email.clone()).collect();
-    let users = world.deliveries.iter().filter(|delivery| delivery.source == "zendesk").filter_map(|delivery| serde_json::from_slice::<Value>(&delivery.body).ok());
+    let users = world
+        .deliveries
+        .iter()
+        .filter(|delivery| delivery.source == "zendesk")
+        .filter_map(|delivery| serde_json::from_slice::<Value>(&delivery.body).ok());
     let emails: Vec<String> = users.filter_map(|body| body["detail"]["email"].as_str().map(|email| email.trim().to_lowercase())).collect();
     assert!(emails.iter().filter(|email| known.contains(*email)).count() > 5, "{emails:?}");
 }

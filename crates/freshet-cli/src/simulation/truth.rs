@@ -106,7 +106,8 @@ impl Truth {
             *sum = (sum.0 + 1, sum.1 + total);
         }
         let text = |code: &str, minor| Currency::find(code).map_or_else(String::new, |currency| currency.text(minor));
-        self.orders = sums.into_iter().map(|(code, (count, minor))| (code.clone(), OrderTruth { count, total: text(&code, minor) })).collect();
+        self.orders =
+            sums.into_iter().map(|(code, (count, minor))| (code.clone(), OrderTruth { count, total: text(&code, minor) })).collect();
     }
 
     pub(super) fn note_outcomes(&mut self, deliveries: &[Delivery]) {

@@ -78,7 +78,13 @@ fn escape(text: &str) -> String {
     let mut units = [0; 2];
     quoted
         .chars()
-        .map(|letter| if letter.is_ascii() { letter.to_string() } else { letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect() })
+        .map(|letter| {
+            if letter.is_ascii() {
+                letter.to_string()
+            } else {
+                letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+            }
+        })
         .collect()
 }
 

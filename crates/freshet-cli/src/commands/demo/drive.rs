@@ -16,7 +16,7 @@ use crate::simulation::{Delivery, Forgery};
 use crate::stack;
 
 /// How many deliveries are under way at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 /// How long ago a stale signature was made, in milliseconds.
 const STALE: i64 = 3_600_000;
 
@@ -72,7 +72,11 @@ impl Drive {
     async fn deliver(&self, delivery: &Delivery, progress: &Progress) -> Result<StatusCode> {
         let sender = self.senders.get(delivery.source).with_context(|| format!("find a sender for {}", delivery.source))?;
         let ids = Ids { delivery: delivery.delivery_id.clone(), event: delivery.event_id.clone() };
-        let body = if delivery.forgery == Some(Forgery::AlteredBody) { Bytes::from([&delivery.body, b" ".as_slice()].concat()) } else { delivery.body.clone() };
+        let body = if delivery.forgery == Some(Forgery::AlteredBody) {
+            Bytes::from([&delivery.body, b" ".as_slice()].concat())
+        } else {
+            delivery.body.clone()
+        };
         let answer = sender.courier.deliver(body, || sender.headers(delivery, &ids), |why| progress.trouble(why)).await?;
         Ok(answer.status)
     }
