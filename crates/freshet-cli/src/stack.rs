@@ -104,6 +104,11 @@ impl Stack {
         Ok(Self { local, url, config, receiver, normalizer, s3, lake })
     }
 
+    /// How many times the stream's answer to the receiver was not clear.
+    pub(crate) fn unclear(&self) -> u64 {
+        self.receiver.unclear()
+    }
+
     /// The lake.
     pub(crate) fn lake(&self) -> &Lake {
         &self.lake

@@ -17,6 +17,8 @@ pub(crate) struct Outcome {
     pub(crate) left: Vec<usize>,
     /// Why the last attempt did not take them; empty when all were taken.
     pub(crate) reason: String,
+    /// How many times a record was sent without a clear answer: each may have been taken all the same.
+    pub(crate) unclear: usize,
 }
 
 /// Sends records with `send` until each is acknowledged, repeating only those that are not.
@@ -33,6 +35,7 @@ where
 {
     let mut left: Vec<usize> = (0..records.len()).collect();
     let mut reason = "no time left".to_owned();
+    let mut unclear = 0;
     while let Some(time) = attempts.time_for_one() {
         let batch = left.iter().map(|index| records[*index].clone()).collect();
         match tokio::time::timeout(time, send(batch)).await {
@@ -51,25 +54,25 @@ where
                 });
             }
             Ok(Err(Failure::Lasting(lasting))) => {
-                return Outcome {
-                    left,
-                    reason: lasting,
-                };
+                return Outcome { left, reason: lasting, unclear };
             }
-            Ok(Err(Failure::Passing(passing))) => reason = passing,
-            Err(_elapsed) => "timed out".clone_into(&mut reason),
+            Ok(Err(Failure::Passing(passing))) => {
+                unclear += left.len();
+                reason = passing;
+            }
+            Err(_elapsed) => {
+                unclear += left.len();
+                "timed out".clone_into(&mut reason);
+            }
         }
         if left.is_empty() {
-            return Outcome {
-                left,
-                reason: String::new(),
-            };
+            return Outcome { left, reason: String::new(), unclear };
         }
         if !attempts.wait().await {
             break;
         }
     }
-    Outcome { left, reason }
+    Outcome { left, reason, unclear }
 }
 
 #[cfg(test)]
@@ -125,7 +128,8 @@ mod tests {
             outcome,
             Outcome {
                 left: vec![],
-                reason: String::new()
+                reason: String::new(),
+                unclear: 0
             }
         );
         assert_eq!(calls, [vec!["0", "1", "2", "3"], vec!["1", "3"], vec!["3"]]);
@@ -153,7 +157,8 @@ mod tests {
             outcome,
             Outcome {
                 left: vec![1],
-                reason: "AccessDenied".to_owned()
+                reason: "AccessDenied".to_owned(),
+                unclear: 0
             }
         );
         assert_eq!(calls.len(), 2);
@@ -183,7 +188,8 @@ mod tests {
             outcome,
             Outcome {
                 left: vec![1, 2],
-                reason: "no verdict".to_owned()
+                reason: "no verdict".to_owned(),
+                unclear: 0
             }
         );
     }
@@ -201,7 +207,8 @@ mod tests {
             outcome,
             Outcome {
                 left: vec![0],
-                reason: "timed out".to_owned()
+                reason: "timed out".to_owned(),
+                unclear: *calls.borrow()
             }
         );
         assert!(calls.into_inner() >= 1);

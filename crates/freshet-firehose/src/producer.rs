@@ -57,6 +57,8 @@ pub struct Receipt {
     pub spilled: usize,
     /// The object that holds the spilled records, if there are any.
     pub spill_key: Option<String>,
+    /// How many times a record was sent to Firehose without a clear answer, and so may be there once more.
+    pub unclear: usize,
 }
 
 /// A producer for one delivery stream. Cheap to clone.
@@ -114,8 +116,10 @@ impl Producer {
                 .collect();
             self.call(batch, until)
         });
+        let mut unclear = 0;
         for (run, outcome) in runs.iter().zip(join_all(calls).await) {
             left.extend(outcome.left.iter().map(|place| sendable[run.start + place]));
+            unclear += outcome.unclear;
             if !outcome.reason.is_empty() {
                 reason = outcome.reason;
             }
@@ -128,10 +132,7 @@ impl Producer {
             "put records"
         );
         if left.is_empty() {
-            return Ok(Receipt {
-                acknowledged,
-                ..Receipt::default()
-            });
+            return Ok(Receipt { acknowledged, unclear, ..Receipt::default() });
         }
         left.sort_unstable();
         let spilled: Vec<Bytes> = left
@@ -143,6 +144,7 @@ impl Producer {
             acknowledged,
             spilled: spilled.len(),
             spill_key,
+            unclear,
         })
     }
 

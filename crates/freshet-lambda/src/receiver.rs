@@ -5,6 +5,7 @@
 //! identity comes from its content, and the compactor stores it once.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -42,6 +43,7 @@ pub struct Receiver {
     bucket: String,
     is_development: bool,
     refusals: Mutex<RefusalCounts>,
+    unclear: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,8 @@ struct RefusalCounts {
     instance: String,
     reports: u64,
     by_source: BTreeMap<String, u64>,
+    /// Said before, but perhaps not heard: they are said again as they are, and count once.
+    unheard: Vec<Refusals>,
     last_said: Option<Instant>,
 }
 
@@ -74,7 +78,7 @@ pub struct Parts {
 impl Receiver {
     /// Puts a receiver together.
     pub fn new(parts: Parts) -> Self {
-        let refusals = RefusalCounts { instance: parts.instance, reports: 0, by_source: BTreeMap::new(), last_said: None };
+        let refusals = RefusalCounts { instance: parts.instance, reports: 0, by_source: BTreeMap::new(), unheard: Vec::new(), last_said: None };
         Self {
             contract: parts.contract,
             secrets: parts.secrets,
@@ -83,6 +87,7 @@ impl Receiver {
             bucket: parts.bucket,
             is_development: parts.is_development,
             refusals: Mutex::new(refusals),
+            unclear: AtomicU64::new(0),
         }
     }
 
@@ -151,19 +156,31 @@ impl Receiver {
         match tokio::time::timeout(DEADLINE.saturating_sub(started.elapsed()), self.producer.put(records)).await {
             Ok(Ok(receipt)) => {
                 tracing::debug!(source = source.name, acknowledged = receipt.acknowledged, spilled = receipt.spilled, "took a delivery");
+                self.unclear.fetch_add(receipt.unclear as u64, Ordering::Relaxed);
                 answer(StatusCode::OK, "")
             }
             Ok(Err(error)) => {
-                self.unsay(said);
                 tracing::error!(source = source.name, %error, "could not make a delivery durable");
-                unavailable()
+                self.give_up(said)
             }
             Err(_) => {
-                self.unsay(said);
                 tracing::error!(source = source.name, "could not make a delivery durable in time");
-                unavailable()
+                self.give_up(said)
             }
         }
+    }
+
+    /// The provider sends the delivery again; this attempt may be durable all the same.
+    fn give_up(&self, said: Vec<Refusals>) -> Response<Bytes> {
+        self.unclear.fetch_add(1, Ordering::Relaxed);
+        self.unsay(said);
+        unavailable()
+    }
+
+    /// How many times a delivery was sent on without a clear answer: at most so many are in the lake's stream once more than
+    /// they were answered.
+    pub fn unclear(&self) -> u64 {
+        self.unclear.load(Ordering::Relaxed)
     }
 
     fn verify(
@@ -242,23 +259,21 @@ impl Receiver {
     /// Takes the counts out where it is time to say them, or at once where a record is on its way anyway.
     fn refusal_lines(&self, now: Millis, at_once: bool) -> Vec<Refusals> {
         let mut counts = self.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if counts.by_source.is_empty() || (!at_once && counts.last_said.is_some_and(|last| last.elapsed() < REFUSALS_EVERY)) {
+        if (counts.by_source.is_empty() && counts.unheard.is_empty()) || (!at_once && counts.last_said.is_some_and(|last| last.elapsed() < REFUSALS_EVERY)) {
             return Vec::new();
         }
         counts.last_said = Some(Instant::now());
         counts.reports += 1;
         let run = format!("{}-{}", counts.instance, counts.reports);
-        std::mem::take(&mut counts.by_source)
-            .into_iter()
-            .map(|(source, count)| Refusals { run: run.clone(), source, count, counted_at: now.0 })
-            .collect()
+        let mut said = std::mem::take(&mut counts.unheard);
+        let counted = std::mem::take(&mut counts.by_source);
+        said.extend(counted.into_iter().map(|(source, count)| Refusals { run: run.clone(), source, count, counted_at: now.0 }));
+        said
     }
 
     fn unsay(&self, refusals: Vec<Refusals>) {
         let mut counts = self.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for said in refusals {
-            *counts.by_source.entry(said.source).or_default() += said.count;
-        }
+        counts.unheard.extend(refusals);
     }
 }
 

@@ -128,7 +128,7 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
         let answer = freshet_query::run(&client, run).await.with_context(|| format!("run the query {}", query.name))?;
         answers.push((query.name.as_str(), query.summary.as_str(), answer));
     }
-    let account = account::take(&client, sent, &world.truth).await?;
+    let account = account::take(&client, sent, stack.unclear(), &world.truth).await?;
     Ok(Told { tables, answers, account })
 }
 
