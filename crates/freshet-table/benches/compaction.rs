@@ -10,12 +10,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use async_trait::async_trait;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use freshet_ingest::time::Millis;
 use freshet_schema::Contract;
 use freshet_table::{Lake, Options};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult,
+};
 
 /// 2026-11-20.
 const FIRST_DAY: i64 = 1_795_132_800_000;
@@ -37,7 +45,7 @@ fn main() -> Result<()> {
 }
 
 fn compact(dir: &Path, mebibytes: usize) -> Result<()> {
-    let lake = Lake::over(Arc::new(LocalFileSystem::new_with_prefix(dir)?), "bench");
+    let lake = Lake::over(Arc::new(Sorted(LocalFileSystem::new_with_prefix(dir)?)), "bench");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut options = Options::new("bench", Millis(FIRST_DAY + 10 * DAY));
     options.memory_budget = mebibytes * 1024 * 1024;
@@ -158,5 +166,59 @@ impl Random {
         }
         text.truncate(digits);
         text
+    }
+}
+
+/// A folder whose listings are in order, as S3's are and as the Delta log needs them.
+#[derive(Debug)]
+struct Sorted(LocalFileSystem);
+
+impl std::fmt::Display for Sorted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+fn sorted(listed: BoxStream<'static, object_store::Result<ObjectMeta>>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+    let all = async move {
+        let mut objects: Vec<ObjectMeta> = listed.try_collect().await?;
+        objects.sort_by(|left, right| left.location.cmp(&right.location));
+        Ok::<_, object_store::Error>(futures::stream::iter(objects.into_iter().map(Ok)))
+    };
+    futures::stream::once(all).try_flatten().boxed()
+}
+
+#[async_trait]
+impl ObjectStore for Sorted {
+    async fn put_opts(&self, location: &Key, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+        self.0.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(&self, location: &Key, options: PutMultipartOptions) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.0.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Key, options: GetOptions) -> object_store::Result<GetResult> {
+        self.0.get_opts(location, options).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, object_store::Result<Key>>) -> BoxStream<'static, object_store::Result<Key>> {
+        self.0.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Key>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        sorted(self.0.list(prefix))
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Key>, offset: &Key) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        sorted(self.0.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Key>) -> object_store::Result<ListResult> {
+        self.0.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Key, to: &Key, options: CopyOptions) -> object_store::Result<()> {
+        self.0.copy_opts(from, to, options).await
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn expire(lake: &Lake, table: &'static Table, options: &Options
         let actions = candidate.files.into_iter().map(|file| Action::Remove(file.remove)).chain(kept).collect();
         match commit(lake, table, &delta, actions, Operation::Expire, Value::Null).await? {
             Outcome::Won => {
-                tracing::info!(table = table.name, dt = crate::commit::day_text(day), "deleted rows that were kept long enough")
+                tracing::info!(table = table.name, dt = crate::commit::day_text(day), "deleted rows that were kept long enough");
             }
             Outcome::Lost => lost += 1,
         }
