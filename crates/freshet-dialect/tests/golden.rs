@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use datafusion::catalog::{MemoryCatalogProvider, CatalogProvider, MemorySchemaProvider};
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::prelude::SessionContext;
 use freshet_dialect::{context, explain, hive_type, output, plan, supported, text};
 
