@@ -64,7 +64,7 @@ pub(crate) struct Relation {
 /// A `WITH` query, or the work table of a recursive one.
 #[derive(Debug)]
 pub(crate) enum Named {
-    Query { query: Query, columns: Vec<String>, ctes: Ctes },
+    Query { query: Box<Query>, columns: Vec<String>, ctes: Ctes },
     Relation(Relation),
 }
 

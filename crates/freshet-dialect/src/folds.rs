@@ -1,7 +1,7 @@
 //! The folds of gathered rows: what each such aggregate makes of its group.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, fault};
 use crate::gather::{Folding, Row, key};
@@ -113,10 +113,10 @@ fn average(rows: &[Row]) -> Value {
 
 fn map_agg(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
     let mut entries: Vec<(Value, Value)> = Vec::new();
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for mut row in rows {
         let (item, name) = (row.swap_remove(1), row.swap_remove(0));
-        if !name.is_null() && seen.insert(key(std::slice::from_ref(&name)), ()).is_none() {
+        if !name.is_null() && seen.insert(key(std::slice::from_ref(&name))) {
             entries.push((name, item));
         }
     }

@@ -242,7 +242,7 @@ fn put(value: &Value, out: &mut Vec<u8>) {
 
 impl Accumulator for Rows {
     fn update_batch(&mut self, values: &[ArrayRef]) -> datafusion::common::Result<()> {
-        let count = values.first().map_or(0, |array| array.len());
+        let count = values.first().map_or(0, Array::len);
         for row in 0..count {
             self.rows.push(values.iter().map(|array| read(array, row)).collect());
         }
@@ -251,7 +251,7 @@ impl Accumulator for Rows {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> datafusion::common::Result<()> {
-        let count = values.first().map_or(0, |array| array.len()).min(self.rows.len());
+        let count = values.first().map_or(0, Array::len).min(self.rows.len());
         self.rows.drain(..count);
         Ok(())
     }

@@ -224,7 +224,7 @@ pub(crate) fn common(a: &Kind, b: &Kind) -> Option<Kind> {
         (Date, Timestamp(p)) | (Timestamp(p), Date) => Timestamp(*p),
         (Date, Zoned(p)) | (Zoned(p), Date) => Zoned(*p),
         (Timestamp(p), Timestamp(q)) => Timestamp(*p.max(q)),
-        (Timestamp(p), Zoned(q)) | (Zoned(q), Timestamp(p)) | (Zoned(p), Zoned(q)) => Zoned(*p.max(q)),
+        (Timestamp(p) | Zoned(p), Zoned(q)) | (Zoned(q), Timestamp(p)) => Zoned(*p.max(q)),
         (Time(p), Time(q)) => Time(*p.max(q)),
         (Array(x), Array(y)) => Kind::array(common(x, y)?),
         (Map(k1, v1), Map(k2, v2)) => Kind::map(common(k1, k2)?, common(v1, v2)?),

@@ -9,6 +9,18 @@
 //! plan itself; each function, operator and coercion is looked up in `signatures`, and what is not there is refused by its
 //! name. `kinds` says how each type lies in Arrow, `value` and `scalar` run functions value by value, `gather` aggregates.
 
+#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one shape, also those that never fail")]
+#![allow(clippy::float_cmp, reason = "SQL compares doubles as IEEE has them")]
+#![allow(clippy::unused_self, reason = "what binds is a method of the binder")]
+#![allow(clippy::match_same_arms, reason = "an arm a rule of Trino's, also where two rules agree")]
+#![allow(clippy::needless_pass_by_value, reason = "bound expressions are consumed by what is built of them")]
+#![allow(clippy::format_push_string, reason = "texts of values are short")]
+#![allow(clippy::doc_markdown, reason = "names of products are no code")]
+#![allow(clippy::single_match_else, reason = "what is not found is made in the other arm")]
+#![allow(clippy::struct_field_names, reason = "the rows of the gathered rows")]
+#![allow(clippy::unnested_or_patterns, reason = "pairs of types read better side by side")]
+#![allow(clippy::similar_names, reason = "the two sides of an operator are called alike")]
+
 mod binder;
 mod casts;
 mod conform;

@@ -278,7 +278,7 @@ fn parse_json_build(parser: &mut Parser, name: &str) -> Result<Expr, ParserError
         nulls = "absent";
     }
     let unique = if words(parser, &["with", "unique", "keys"]) || words(parser, &["with", "unique"]) { "unique" } else { "" };
-    if unique.is_empty() && (words(parser, &["without", "unique", "keys"]) || words(parser, &["without", "unique"])) {}
+    let _ = unique.is_empty() && (words(parser, &["without", "unique", "keys"]) || words(parser, &["without", "unique"]));
     if word(parser, "returning") {
         returning = type_text(parser)?;
     }
@@ -313,7 +313,7 @@ fn parse_json_path(parser: &mut Parser, name: &str) -> Result<Expr, ParserError>
         returning = type_text(parser)?;
     }
     if name == "json_query" {
-        if words(parser, &["format", "json"]) {}
+        let _ = words(parser, &["format", "json"]);
         for (spelling, meaning) in [
             (&["without", "array", "wrapper"][..], "without"),
             (&["without", "wrapper"], "without"),

@@ -22,7 +22,7 @@ use crate::parser;
 pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     let mut config = SessionConfig::new().with_default_catalog_and_schema("awsdatacatalog", "default").with_create_default_catalog_and_schema(false);
     config.options_mut().sql_parser.parse_float_as_decimal = true;
-    config.options_mut().sql_parser.default_null_ordering = "nulls_last".to_owned();
+    "nulls_last".clone_into(&mut config.options_mut().sql_parser.default_null_ordering);
     config.options_mut().execution.parquet.schema_force_view_types = false;
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;

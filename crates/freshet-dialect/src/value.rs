@@ -274,7 +274,7 @@ pub(crate) fn write(values: Vec<Value>, kind: &Kind) -> Result<ArrayRef, Error> 
 }
 
 fn nulls(values: &[Value]) -> Option<NullBuffer> {
-    Some(NullBuffer::from(values.iter().map(|value| !value.is_null()).collect::<Vec<_>>()))
+    values.iter().any(Value::is_null).then(|| NullBuffer::from(values.iter().map(|value| !value.is_null()).collect::<Vec<_>>()))
 }
 
 /// Trino's `=`: `None` for NULL, also where a NULL inside decides.

@@ -90,7 +90,10 @@ impl Binder {
     fn using(&self, left: Relation, right: Relation, kind: JoinType, names: &[ObjectName]) -> Result<Relation, Error> {
         let mut keys = Vec::new();
         let mut conditions = Vec::new();
-        for name in names {
+        for (at, name) in names.iter().enumerate() {
+            if names[..at].iter().any(|before| before.to_string().eq_ignore_ascii_case(&name.to_string())) {
+                return Err(refuse("DUPLICATE_COLUMN_NAME", format!("Column '{name}' appears multiple times in USING clause")));
+            }
             let name = name.to_string().trim_matches('"').to_lowercase();
             let find = |relation: &Relation| -> Result<Column, Error> {
                 let mut found = relation.columns.iter().filter(|column| column.name.as_deref() == Some(&name));

@@ -86,7 +86,9 @@ impl Binder {
                     out.push(Value::Null);
                     continue;
                 }
-                let found = json::read(input.str()).ok_or_else(|| "not JSON".to_owned()).and_then(|json| evaluate_path(&json, &path));
+                // Nothing is no error: it has no items.
+                let nothing = input.str().trim().is_empty();
+                let found = if nothing { Ok(Vec::new()) } else { json::read(input.str()).ok_or_else(|| "not JSON".to_owned()).and_then(|json| evaluate_path(&json, &path)) };
                 let other = |behaviour: Behaviour, at: usize, what: &str| -> Result<Value, Error> {
                     Ok(match behaviour {
                         Behaviour::Null => Value::Null,

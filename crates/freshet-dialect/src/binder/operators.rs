@@ -103,7 +103,12 @@ impl Binder {
         if !equality && !both.is_orderable() {
             return Err(inapplicable());
         }
-        let (a, b) = (self.coerce(left, &both)?.expr, self.coerce(right, &both)?.expr);
+        let (mut a, mut b) = (self.coerce(left, &both)?, self.coerce(right, &both)?);
+        if matches!(both, Kind::Char(_)) && !equality {
+            // In order, a `char` counts with its spaces.
+            (a, b) = (self.coerce(a, &Kind::Varchar(None))?, self.coerce(b, &Kind::Varchar(None))?);
+        }
+        let (a, b) = (a.expr, b.expr);
         let expr = match &both {
             Kind::Unknown => literal(ScalarValue::Boolean(None)),
             Kind::Zoned(_) => binary(crate::conform::instant(a), op, crate::conform::instant(b)),

@@ -66,7 +66,7 @@ impl Binder {
             let named = if with.recursive && mentions(&cte.query, &name) {
                 Named::Relation(self.recursive(&name, &columns, &cte.query, outer, &sight)?)
             } else {
-                Named::Query { query: (*cte.query).clone(), columns, ctes: sight.clone() }
+                Named::Query { query: cte.query.clone(), columns, ctes: sight.clone() }
             };
             let mut all: HashMap<_, _> = (*sight).clone();
             all.insert(name, Rc::new(named));

@@ -256,7 +256,7 @@ fn zip_with(v: &[Value], call: &Call) -> Answer {
 
 fn matched(v: &[Value], call: &Call, wanted: bool) -> Answer {
     let facts = call.lambdas[0].apply(v, vec![v[0].list().to_vec()])?;
-    Ok(if facts.iter().any(|fact| *fact == Value::Bool(wanted)) {
+    Ok(if facts.contains(&Value::Bool(wanted)) {
         Value::Bool(true)
     } else if facts.iter().any(Value::is_null) {
         Value::Null

@@ -12,7 +12,7 @@ type Answer = Result<Value, Error>;
 
 fn from_hex(text: &str) -> Answer {
     let bad = || fault("INVALID_FUNCTION_ARGUMENT", format!("Invalid hex: {text}"));
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return Err(bad());
     }
     let bytes = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect::<Option<Vec<_>>>();
@@ -80,7 +80,7 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 fn from_utf8(v: &[Value], _: &Call) -> Answer {

@@ -362,7 +362,7 @@ fn luhn(text: &str) -> Answer {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "Input is not numeric"));
     }
     let sum: u32 = text.bytes().rev().enumerate().map(|(at, b)| { let digit = u32::from(b - b'0'); if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit } }).sum();
-    Ok(Value::Bool(sum % 10 == 0))
+    Ok(Value::Bool(sum.is_multiple_of(10)))
 }
 
 fn count(text: &str) -> Value {
