@@ -240,7 +240,7 @@ async fn rows_are_written_by_ctas_insert_and_unload() {
         .ok("CREATE TABLE lines WITH (format = 'JSON', external_location = 's3://lake/lines/') AS SELECT id, channel FROM orders")
         .await;
     assert_eq!(endpoint.rows("SELECT id FROM lines WHERE channel IS NULL").await.len(), 4);
-    endpoint.ok("CREATE TABLE texts WITH (format = 'TEXTFILE', field_delimiter = ',', external_location = 's3://lake/texts/') AS SELECT id, channel FROM orders").await;
+    endpoint.ok("CREATE TABLE texts WITH (format = 'TEXTFILE', field_delimiter = '|', external_location = 's3://lake/texts/') AS SELECT id, channel FROM orders").await;
     assert_eq!(endpoint.rows("SELECT id FROM texts WHERE channel IS NULL").await.len(), 4);
     endpoint.stop().await;
 }

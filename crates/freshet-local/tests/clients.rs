@@ -68,7 +68,7 @@ async fn every_step_of_every_client_is_ok() {
     let command_line = shell("t_cli.sh").await;
     let dbt = shell("t_dbt.sh").await;
     println!("{steps}\n{command_line}\n{dbt}");
-    assert!(failed.is_empty() && passed > 40, "{passed} OK, not OK: {failed:#?}");
+    assert!(failed.is_empty() && passed >= 39, "{passed} OK, not OK: {failed:#?}");
     for expected in ["SUCCEEDED", "\"dt\",\"c\"\n\"2026-01-01\",\"3\"", "\"lakedb\"", "\"events\"", "\"primary\"", "Account"] {
         assert!(command_line.contains(expected), "{expected} is not in {command_line}");
     }

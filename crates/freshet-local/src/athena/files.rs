@@ -7,8 +7,6 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use flate2::Compression as Level;
-use flate2::write::GzEncoder;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
@@ -31,9 +29,9 @@ const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FileFormat {
     Parquet(Compression),
-    /// A gzipped JSON object a line.
+    /// A JSON object a line.
     Json,
-    /// Gzipped lines of values with this sign between them.
+    /// Lines of values with this sign between them.
     Text(char),
 }
 
@@ -45,17 +43,10 @@ impl FileFormat {
             ("PARQUET", None | Some("SNAPPY")) => Ok(Self::Parquet(Compression::SNAPPY)),
             ("PARQUET", Some("ZSTD")) => Ok(Self::Parquet(Compression::ZSTD(ZstdLevel::default()))),
             ("PARQUET", Some("NONE" | "UNCOMPRESSED")) => Ok(Self::Parquet(Compression::UNCOMPRESSED)),
-            ("JSON", None | Some("GZIP")) => Ok(Self::Json),
-            ("TEXTFILE", None | Some("GZIP")) => Ok(Self::Text(delimiter.and_then(|text| text.chars().next()).unwrap_or('\u{1}'))),
+            ("JSON", None | Some("NONE")) => Ok(Self::Json),
+            ("TEXTFILE", None | Some("NONE")) => Ok(Self::Text(delimiter.and_then(|text| text.chars().next()).unwrap_or('\u{1}'))),
             (format, Some(compression)) => Err(Failure::not_supported(&format!("compression {compression} of format {format}"))),
             (format, None) => Err(Failure::not_supported(&format!("format {format}"))),
-        }
-    }
-
-    fn extension(&self) -> &'static str {
-        match self {
-            Self::Parquet(_) => "",
-            Self::Json | Self::Text(_) => ".gz",
         }
     }
 }
@@ -89,7 +80,7 @@ pub(crate) struct Files {
 
 enum Writer {
     Parquet(Box<AsyncArrowWriter<BufWriter>>),
-    Lines(Box<GzEncoder<Vec<u8>>>, BufWriter),
+    Lines(BufWriter),
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -146,10 +137,10 @@ impl Files {
                     writer.flush().await.map_err(failed)?;
                 }
             }
-            Writer::Lines(encoder, out) => {
-                lines(&self.target.format, batch, encoder)?;
-                let ready = std::mem::take(encoder.get_mut());
-                out.write_all(&ready).await.map_err(failed)?;
+            Writer::Lines(out) => {
+                let mut text = Vec::new();
+                lines(&self.target.format, batch, &mut text)?;
+                out.write_all(&text).await.map_err(failed)?;
             }
         }
         Ok(())
@@ -160,7 +151,7 @@ impl Files {
         for (field, value) in self.target.partitions.iter().zip(values) {
             location = location.join(&folder_name(field.name(), value));
         }
-        let location = location.join(&format!("{}{}", Uuid::new_v4(), self.target.format.extension()));
+        let location = location.join(&Uuid::new_v4().to_string());
         let store = self.buckets.get(&location.bucket);
         let path: Path = location.path()?;
         let writer = match &self.target.format {
@@ -169,9 +160,7 @@ impl Files {
                 let writer = AsyncArrowWriter::try_new(BufWriter::new(store, path), Arc::clone(&self.schema), Some(properties));
                 Writer::Parquet(Box::new(writer.map_err(failed)?))
             }
-            FileFormat::Json | FileFormat::Text(_) => {
-                Writer::Lines(Box::new(GzEncoder::new(Vec::new(), Level::default())), BufWriter::new(store, path))
-            }
+            FileFormat::Json | FileFormat::Text(_) => Writer::Lines(BufWriter::new(store, path)),
         };
         Ok((location, writer))
     }
@@ -184,9 +173,7 @@ impl Files {
                 Writer::Parquet(writer) => {
                     writer.close().await.map_err(failed)?;
                 }
-                Writer::Lines(encoder, mut out) => {
-                    let rest = encoder.finish().map_err(failed)?;
-                    out.write_all(&rest).await.map_err(failed)?;
+                Writer::Lines(mut out) => {
                     out.shutdown().await.map_err(failed)?;
                 }
             }
@@ -197,7 +184,7 @@ impl Files {
 }
 
 /// Rows as lines. Times at the top are text as Athena prints it.
-fn lines(format: &FileFormat, batch: &RecordBatch, out: &mut GzEncoder<Vec<u8>>) -> Result<(), Failure> {
+fn lines(format: &FileFormat, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), Failure> {
     let schema = batch.schema();
     let text = |place: usize, row: usize| freshet_dialect::text(schema.field(place), batch.column(place).as_ref(), row);
     if let FileFormat::Text(delimiter) = format {

@@ -15,18 +15,18 @@ use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
 /// A row of text; NULL is `None`.
-pub type Row = Vec<Option<String>>;
+pub(crate) type Row = Vec<Option<String>>;
 
 /// An endpoint.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     folder: TempDir,
     running: Running,
-    pub athena: aws_sdk_athena::Client,
+    pub(crate) athena: aws_sdk_athena::Client,
     s3: aws_sdk_s3::Client,
 }
 
 /// A row without NULL.
-pub fn cells(row: &Row) -> Vec<&str> {
+pub(crate) fn cells(row: &Row) -> Vec<&str> {
     row.iter().map(|cell| cell.as_deref().unwrap()).collect()
 }
 
@@ -52,28 +52,28 @@ async fn run(dir: PathBuf) -> (Running, aws_sdk_athena::Client, aws_sdk_s3::Clie
 }
 
 impl Endpoint {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (running, athena, s3) = run(folder.path().to_owned()).await;
         Self { folder, running, athena, s3 }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
 
     /// The same folder, served anew.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         self.running.stop().await.unwrap();
         let (running, athena, s3) = run(self.folder.path().to_owned()).await;
         Self { folder: self.folder, running, athena, s3 }
     }
 
-    pub fn place(&self) -> ResultConfiguration {
+    pub(crate) fn place(&self) -> ResultConfiguration {
         ResultConfiguration::builder().output_location("s3://results/here/").build()
     }
 
-    pub async fn start_query(&self, sql: &str) -> Result<StartQueryExecutionOutput, SdkError<StartQueryExecutionError>> {
+    pub(crate) async fn start_query(&self, sql: &str) -> Result<StartQueryExecutionOutput, SdkError<StartQueryExecutionError>> {
         let context = QueryExecutionContext::builder().database("shop").build();
         self.athena
             .start_query_execution()
@@ -85,7 +85,7 @@ impl Endpoint {
     }
 
     /// Waits until an execution has ended.
-    pub async fn wait(&self, id: &str) -> QueryExecution {
+    pub(crate) async fn wait(&self, id: &str) -> QueryExecution {
         let begun = Instant::now();
         loop {
             let got = self.athena.get_query_execution().query_execution_id(id).send().await.unwrap();
@@ -101,42 +101,42 @@ impl Endpoint {
     }
 
     /// Runs a statement to whatever end.
-    pub async fn run_any(&self, sql: &str) -> QueryExecution {
+    pub(crate) async fn run_any(&self, sql: &str) -> QueryExecution {
         let started = self.start_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         self.wait(started.query_execution_id().unwrap()).await
     }
 
     /// Runs a statement that succeeds.
-    pub async fn run(&self, sql: &str) -> QueryExecution {
+    pub(crate) async fn run(&self, sql: &str) -> QueryExecution {
         let execution = self.run_any(sql).await;
         let status = execution.status().unwrap();
         assert_eq!(status.state(), Some(&QueryExecutionState::Succeeded), "{sql}: {:?}", status.state_change_reason());
         execution
     }
 
-    pub async fn ok(&self, sql: &str) {
+    pub(crate) async fn ok(&self, sql: &str) {
         self.run(sql).await;
     }
 
     /// The rows of a statement's first page, its header among them.
-    pub async fn rows(&self, sql: &str) -> Vec<Row> {
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<Row> {
         let execution = self.run(sql).await;
         let got = self.athena.get_query_results().query_execution_id(execution.query_execution_id().unwrap()).send().await.unwrap();
         let rows = got.result_set().unwrap().rows();
         rows.iter().map(|row| row.data().iter().map(|datum| datum.var_char_value().map(str::to_owned)).collect()).collect()
     }
 
-    pub async fn object(&self, bucket: &str, key: &str) -> Vec<u8> {
+    pub(crate) async fn object(&self, bucket: &str, key: &str) -> Vec<u8> {
         let got = self.s3.get_object().bucket(bucket).key(key).send().await.unwrap_or_else(|error| panic!("{bucket}/{key}: {error:?}"));
         got.body.collect().await.unwrap().to_vec()
     }
 
-    pub async fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) {
+    pub(crate) async fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) {
         self.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes)).send().await.unwrap();
     }
 
     /// A Delta table of two days in which a column came later.
-    pub async fn write_orders(&self) {
+    pub(crate) async fn write_orders(&self) {
         let text = |values: Vec<Option<&str>>| Arc::new(StringArray::from(values)) as ArrayRef;
         let old = parquet(vec![("id", text(vec![Some("a"), Some("b")])), ("amount", Arc::new(Int64Array::from(vec![1, 2])))]);
         let new = parquet(vec![
@@ -164,14 +164,14 @@ impl Endpoint {
     }
 
     /// A version in which the first day's file is gone.
-    pub async fn remove_first_day(&self) {
+    pub(crate) async fn remove_first_day(&self) {
         let remove = "{\"remove\":{\"path\":\"dt=2026-01-01/part.parquet\",\"deletionTimestamp\":1767225600001,\"dataChange\":true}}\n";
         self.put("lake", "tables/orders/_delta_log/00000000000000000002.json", remove.as_bytes().to_vec()).await;
     }
 }
 
 /// A Parquet file of these columns.
-pub fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+pub(crate) fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
