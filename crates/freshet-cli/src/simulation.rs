@@ -3,6 +3,8 @@
 //! The same settings give the same bytes. What is true in this world (who will buy, whose account hides a better
 //! player, what becomes of each delivery) is kept beside the deliveries, so that results can be measured against it.
 
+#![expect(clippy::cast_precision_loss, reason = "simulated numbers are far below 2^52")]
+
 mod catalogue;
 mod desk;
 mod game;
@@ -52,7 +54,7 @@ pub(crate) struct Delivery {
     pub(crate) source: &'static str,
     pub(crate) account: Option<String>,
     pub(crate) topic: Option<String>,
-    pub(crate) delivery_id: String,
+    pub(crate) id: String,
     pub(crate) event_id: String,
     pub(crate) body: Bytes,
     pub(crate) forgery: Option<Forgery>,

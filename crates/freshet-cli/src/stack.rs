@@ -179,9 +179,11 @@ async fn register(config: &SdkConfig) -> Result<()> {
     let client = aws_sdk_athena::Client::new(config);
     for sql in freshet_schema::athena::statements(Contract::embedded(), DATABASE, BUCKET) {
         let shown = sql.lines().next().unwrap_or_default().to_owned();
-        freshet_query::run(&client, statement(sql, Vec::new(), BUCKET, DATABASE)).await.with_context(|| format!("run {shown}"))?;
+        Box::pin(freshet_query::run(&client, statement(sql, Vec::new(), BUCKET, DATABASE)))
+            .await
+            .with_context(|| format!("run {shown}"))?;
     }
-    freshet_query::create_views(&client, DATABASE, "primary", Some(&crate::environment::results(BUCKET)), QUERY_TIMEOUT)
+    Box::pin(freshet_query::create_views(&client, DATABASE, "primary", Some(&crate::environment::results(BUCKET)), QUERY_TIMEOUT))
         .await
         .context("make the views")?;
     Ok(())

@@ -117,13 +117,12 @@ fn every_published_vector_is_judged_right() {
     for (number, vector) in vectors.iter().enumerate() {
         let headers = folder.path().join(format!("{number}.headers"));
         std::fs::write(&headers, vector["headers"].to_string()).unwrap();
-        let body = match vector["body_file"].as_str() {
-            Some(file) => payloads.join(file),
-            None => {
-                let body = folder.path().join(format!("{number}.body"));
-                std::fs::write(&body, vector["body_utf8"].as_str().unwrap()).unwrap();
-                body
-            }
+        let body = if let Some(file) = vector["body_file"].as_str() {
+            payloads.join(file)
+        } else {
+            let body = folder.path().join(format!("{number}.body"));
+            std::fs::write(&body, vector["body_utf8"].as_str().unwrap()).unwrap();
+            body
         };
         let mut arguments = vec![
             "verify",

@@ -114,7 +114,7 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
     let (first, second) = world.deliveries.split_at(world.deliveries.len() * 3 / 5);
     let mut sent = drive.send(first, &progress).await?;
     settle(stack).await?;
-    sent.add(drive.send(second, &progress).await?);
+    sent.add(&drive.send(second, &progress).await?);
     progress.finish();
     settle(stack).await?;
     let tables = freshet_table::tables(stack.lake(), Contract::embedded()).await?;
@@ -125,7 +125,7 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
         let values = period(query, until);
         let bound = freshet_query::bind(query, &values)?;
         let run = stack::statement(bound.sql, bound.parameters, BUCKET, DATABASE);
-        let answer = freshet_query::run(&client, run).await.with_context(|| format!("run the query {}", query.name))?;
+        let answer = Box::pin(freshet_query::run(&client, run)).await.with_context(|| format!("run the query {}", query.name))?;
         answers.push((query.name.as_str(), query.summary.as_str(), answer));
     }
     let account = account::take(&client, sent, stack.unclear(), &world.truth).await?;

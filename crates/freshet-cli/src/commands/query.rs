@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let client = aws_sdk_athena::Client::new(&environment::aws().await);
     let bucket = environment::bucket()?;
     let run = stack::statement(statement.sql, statement.parameters, &bucket, &environment::database());
-    let answer = freshet_query::run(&client, run).await.context("run the query")?;
+    let answer = Box::pin(freshet_query::run(&client, run)).await.context("run the query")?;
     match arguments.format {
         Format::Table => {
             print(&answer, usize::MAX);

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let refusal = verify(&rules, &headers, &body).err();
     match &refusal {
         _ if arguments.json => {
-            say(&json!({ "verifies": refusal.is_none(), "reason": refusal.as_ref().map(ToString::to_string) }).to_string())
+            say(&json!({ "verifies": refusal.is_none(), "reason": refusal.as_ref().map(ToString::to_string) }).to_string());
         }
         None => say("verifies"),
         Some(refusal) => say(&format!("does not verify: {refusal}")),

@@ -15,7 +15,7 @@ fn signed(source: &str, secret: &str, delivery: &str, now: Millis, body: &[u8]) 
     Provider::find(source).unwrap().headers(&Secret::new(secret), &outgoing, now).unwrap()
 }
 
-/// Published by bold-commerce/go-shopify and Shopify/shopify_app.
+/// Published by bold-commerce's Go client and `shopify_app`.
 #[test]
 fn shopify_signatures_are_those_that_providers_publish() {
     for (secret, body, expected) in [

@@ -105,6 +105,8 @@ impl Desk<'_> {
 
     fn open(&mut self, id: u64, (requester, email): (u64, String), order: Option<u64>, was_refunded: bool) -> Ticket {
         let (subject, kind) = if was_refunded { SUBJECTS[3] } else { *pick(self.rng, &SUBJECTS) };
+        let priority = *pick(self.rng, &["LOW", "NORMAL", "NORMAL", "HIGH", "URGENT"]);
+        let channel = *pick(self.rng, &["email", "web_form", "chat"]);
         let ticket = Ticket {
             id,
             requester,
@@ -113,10 +115,10 @@ impl Desk<'_> {
             kind,
             external_id: order.map(|order| order.to_string()),
             status: "NEW",
-            priority: *pick(self.rng, &["LOW", "NORMAL", "NORMAL", "HIGH", "URGENT"]),
+            priority,
             group: *pick(self.rng, &GROUPS),
             assignee: None,
-            channel: *pick(self.rng, &["email", "web_form", "chat"]),
+            channel,
             created_at: self.now,
             // Beyond what a signed 64-bit number holds.
             sequence: 14_327_633_719_942_357_000 + id * 1_000,

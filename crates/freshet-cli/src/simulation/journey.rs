@@ -80,9 +80,9 @@ impl<'a> Journey<'a> {
         if was_bought {
             // Some leave, and come back when they are written to.
             if self.rng.random_ratio(1, 6) {
-                self.pass(4 * HOUR, 40 * HOUR)
+                self.pass(4 * HOUR, 40 * HOUR);
             } else {
-                self.pass(30 * SECOND, 9 * MINUTE)
+                self.pass(30 * SECOND, 9 * MINUTE);
             }
             self.buy(&mut order);
         }
@@ -185,7 +185,7 @@ impl<'a> Journey<'a> {
             "id": id, "admin_graphql_api_id": format!("gid://shopify/Customer/{id}"), "email": person.email, "first_name": person.first, "last_name": person.last, "phone": person.phone, "state": "disabled",
             "created_at": self.shop.text(order.created_at), "updated_at": self.shop.text(self.now), "orders_count": orders, "total_spent": self.shop.currency.text(0), "last_order_id": (*orders > 0).then_some(order.id),
             "note": null, "verified_email": true, "tax_exempt": false, "currency": self.shop.currency.code, "tags": "", "addresses": [person.address()], "default_address": person.address(),
-            "email_marketing_consent": { "state": if id % 3 == 0 { "subscribed" } else { "not_subscribed" }, "opt_in_level": "single_opt_in", "consent_updated_at": null },
+            "email_marketing_consent": { "state": if id.is_multiple_of(3) { "subscribed" } else { "not_subscribed" }, "opt_in_level": "single_opt_in", "consent_updated_at": null },
         })
     }
 

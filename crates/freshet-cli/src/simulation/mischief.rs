@@ -92,7 +92,7 @@ pub(super) fn deliveries(rng: &mut StdRng, settings: Settings, events: Vec<Event
         all.push(Delivery { outcome: Outcome::TooLarge, ..dress(rng, event, &mut seen) });
     }
     all.extend(plain);
-    all.sort_by(|one, other| (one.sent_at, &one.delivery_id).cmp(&(other.sent_at, &other.delivery_id)));
+    all.sort_by(|one, other| (one.sent_at, &one.id).cmp(&(other.sent_at, &other.id)));
     all
 }
 
@@ -106,7 +106,7 @@ fn dress(rng: &mut StdRng, event: Event, seen: &mut HashSet<(String, String)>) -
         source: event.source,
         account: event.account,
         topic: event.topic.map(str::to_owned),
-        delivery_id: uuid(rng),
+        id: uuid(rng),
         event_id: uuid(rng),
         body,
         forgery: None,
@@ -125,7 +125,7 @@ fn spoil(rng: &mut StdRng, kind: Kind, number: usize, at: Millis, plain: &[Deliv
         }
         Kind::OtherIds => {
             let first = choose(rng, plain, identifies_itself);
-            Delivery { outcome: Outcome::Duplicate, sent_at: later(rng, &first), delivery_id: uuid(rng), event_id: uuid(rng), ..first }
+            Delivery { outcome: Outcome::Duplicate, sent_at: later(rng, &first), id: uuid(rng), event_id: uuid(rng), ..first }
         }
         Kind::Rewritten => {
             let first = choose(rng, plain, identifies_itself);
@@ -141,7 +141,7 @@ fn spoil(rng: &mut StdRng, kind: Kind, number: usize, at: Millis, plain: &[Deliv
                 2 => format!("{{\"{mark}\": {}", "[".repeat(rng.random_range(600..3_000))).into_bytes(),
                 _ => format!("id={mark}&status=paid").into_bytes(),
             };
-            Delivery { outcome: Outcome::Rejected, body: Bytes::from(body), delivery_id: uuid(rng), event_id: uuid(rng), ..first }
+            Delivery { outcome: Outcome::Rejected, body: Bytes::from(body), id: uuid(rng), event_id: uuid(rng), ..first }
         }
         Kind::NoId => {
             let body = json!({ "token": hex(rng, 32), "total_price": "12.00", "currency": "EUR", "created_at": at.rfc3339(), "updated_at": at.rfc3339(), "line_items": [] });
@@ -184,7 +184,7 @@ fn spoil(rng: &mut StdRng, kind: Kind, number: usize, at: Millis, plain: &[Deliv
             let event = Event { at, source: "zendesk", account: Some("22129848".to_owned()), topic: None, body };
             let first = dress(rng, event, &mut HashSet::new());
             all.push(first.clone());
-            Delivery { delivery_id: uuid(rng), event_id: uuid(rng), ..first }
+            Delivery { id: uuid(rng), event_id: uuid(rng), ..first }
         }
         Kind::ForgedSecret => forge(rng, Forgery::OtherSecret, plain),
         Kind::ForgedBody => forge(rng, Forgery::AlteredBody, plain),
@@ -193,7 +193,7 @@ fn spoil(rng: &mut StdRng, kind: Kind, number: usize, at: Millis, plain: &[Deliv
             let first = choose(rng, plain, |delivery| delivery.source != "shopify");
             Delivery { outcome: Outcome::Refused, forgery: Some(Forgery::Stale), ..first }
         }
-        Kind::Large if number % 2 == 0 => {
+        Kind::Large if number.is_multiple_of(2) => {
             let body = game::timeline(rng, 1_800_000, at);
             Delivery { account: None, ..fresh(rng, Outcome::Stored, body) }
         }

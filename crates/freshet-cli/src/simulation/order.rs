@@ -147,7 +147,7 @@ impl Order {
             })
         });
         let head = json!({
-            "id": self.id, "admin_graphql_api_id": format!("gid://shopify/Order/{}", self.id), "app_id": 580_111, "browser_ip": "203.0.113.7", "buyer_accepts_marketing": self.number % 3 == 0,
+            "id": self.id, "admin_graphql_api_id": format!("gid://shopify/Order/{}", self.id), "app_id": 580_111, "browser_ip": "203.0.113.7", "buyer_accepts_marketing": self.number.is_multiple_of(3),
             "cancel_reason": self.cancelled_at.map(|_| "customer"), "cancelled_at": self.cancelled_at.map(|at| shop.text(at)), "closed_at": self.closed_at.map(|at| shop.text(at)),
             "cart_token": self.cart_token, "checkout_id": self.checkout_id, "checkout_token": self.checkout_token, "confirmed": true, "contact_email": person.email, "email": person.email,
             "phone": null, "created_at": shop.text(self.created_at), "processed_at": shop.text(self.created_at), "updated_at": shop.text(self.updated_at),
@@ -177,13 +177,13 @@ impl Order {
     pub(super) fn checkout_body(&self, shop: &Shop, person: &Person, completed_at: Option<Millis>) -> Value {
         let money = |minor: i64| shop.currency.text(minor);
         json!({
-            "id": self.checkout_id, "token": self.checkout_token, "cart_token": self.cart_token, "email": person.email, "gateway": null, "buyer_accepts_marketing": self.number % 3 == 0,
+            "id": self.checkout_id, "token": self.checkout_token, "cart_token": self.cart_token, "email": person.email, "gateway": null, "buyer_accepts_marketing": self.number.is_multiple_of(3),
             "created_at": shop.text(self.created_at), "updated_at": shop.text(self.updated_at), "completed_at": completed_at.map(|at| shop.text(at)), "closed_at": null,
             "landing_site": self.landing_site, "referring_site": self.referrer, "note": null, "note_attributes": [], "shipping_lines": [], "taxes_included": shop.taxes_included, "total_weight": 0,
             "currency": shop.currency.code, "presentment_currency": self.presentment.code, "source_name": self.channel, "customer_locale": "en", "name": format!("#{}", self.checkout_id), "phone": null,
             "line_items": self.line_bodies(shop), "total_discounts": money(self.discounts()), "total_line_items_price": money(self.gross(shop)), "total_price": money(self.total(shop)),
             "subtotal_price": money(self.subtotal(shop)), "total_tax": money(self.tax(shop)), "discount_codes": self.codes(shop), "shipping_address": person.address(), "billing_address": person.address(),
-            "customer": self.customer_id.map(|id| json!({ "id": id, "email": person.email, "accepts_marketing": self.number % 3 == 0, "first_name": person.first, "last_name": person.last })),
+            "customer": self.customer_id.map(|id| json!({ "id": id, "email": person.email, "accepts_marketing": self.number.is_multiple_of(3), "first_name": person.first, "last_name": person.last })),
             "abandoned_checkout_url": format!("https://{}/checkouts/ac/{}/recover", shop.domain, self.checkout_token),
         })
     }

@@ -74,18 +74,18 @@ pub(super) fn rewrite(value: &Value) -> String {
 }
 
 fn escape(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    let mut units = [0; 2];
-    quoted
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii() {
-                letter.to_string()
-            } else {
-                letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    let mut escaped = String::new();
+    for letter in Value::from(text).to_string().chars() {
+        if letter.is_ascii() {
+            escaped.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                escaped.push_str("\\u");
+                escaped.extend([12, 8, 4, 0].into_iter().filter_map(|shift| char::from_digit(u32::from(*unit >> shift & 0xF), 16)));
             }
-        })
-        .collect()
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ struct Check {
 pub(super) async fn take(client: &aws_sdk_athena::Client, sent: Sent, unclear: u64, truth: &Truth) -> Result<Account> {
     let ask = async |sql: &str| {
         let run = stack::statement(sql.to_owned(), Vec::new(), BUCKET, DATABASE);
-        freshet_query::run(client, run).await.context("take the account")
+        Box::pin(freshet_query::run(client, run)).await.context("take the account")
     };
     let counts = counts(&ask(DELIVERIES).await?);
     let count = |step: &str, column: &str| counts.get(&(step.to_owned(), column.to_owned())).copied().unwrap_or(0);

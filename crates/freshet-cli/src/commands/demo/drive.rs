@@ -71,7 +71,7 @@ impl Drive {
 
     async fn deliver(&self, delivery: &Delivery, progress: &Progress) -> Result<StatusCode> {
         let sender = self.senders.get(delivery.source).with_context(|| format!("find a sender for {}", delivery.source))?;
-        let ids = Ids { delivery: delivery.delivery_id.clone(), event: delivery.event_id.clone() };
+        let ids = Ids { delivery: delivery.id.clone(), event: delivery.event_id.clone() };
         let body = if delivery.forgery == Some(Forgery::AlteredBody) {
             Bytes::from([&delivery.body, b" ".as_slice()].concat())
         } else {
@@ -102,7 +102,7 @@ impl Sender {
 }
 
 impl Sent {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.total += other.total;
         self.acknowledged += other.acknowledged;
         self.refused += other.refused;
