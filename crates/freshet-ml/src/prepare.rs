@@ -256,7 +256,7 @@ impl Encoding {
                 }
             }
             (Self::Category { kinds }, Column::Category(values)) => {
-                into.extend(kinds.iter().map(|kind| kind.scale.apply(is_kind(values[row].as_deref(), &kind.name))))
+                into.extend(kinds.iter().map(|kind| kind.scale.apply(is_kind(values[row].as_deref(), &kind.name))));
             }
             (Self::Number { .. }, Column::Category(_)) | (Self::Category { .. }, Column::Number(_)) => into.extend(self.means()),
         }
@@ -267,7 +267,7 @@ impl Encoding {
         match (self, column) {
             (Self::Number { .. }, Column::Number(values)) => into.push(values[row]),
             (Self::Category { kinds }, Column::Category(values)) => {
-                into.extend(kinds.iter().map(|kind| is_kind(values[row].as_deref(), &kind.name)))
+                into.extend(kinds.iter().map(|kind| is_kind(values[row].as_deref(), &kind.name)));
             }
             (Self::Number { .. }, Column::Category(_)) => into.push(f64::NAN),
             (Self::Category { kinds }, Column::Number(_)) => into.extend(kinds.iter().map(|_| f64::NAN)),
