@@ -1,0 +1,186 @@
+//! BG/NBD: how likely a customer is to buy again, from counts and dates alone, without labels.
+//!
+//! Customers buy at a rate of their own until, after some purchase, they silently leave. Likelihood, probability of
+//! being alive and its use are those of Fader, Hardie and Lee 2005, "'Counting your customers' the easy way: an
+//! alternative to the Pareto/NBD model", Marketing Science 24(2), 275-284 (equations 6 and following). The number of
+//! purchases within a horizon, given alive, is taken as negative binomial without leaving in between.
+
+use std::collections::BTreeMap;
+
+use argmin::core::{CostFunction, Executor};
+use argmin::solver::neldermead::NelderMead;
+use freshet_ml::digits::keep;
+use libm::lgamma;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::ledger::{Day, Ledger};
+
+/// With more customers than this, every so many-th is fitted on.
+const MOST_CUSTOMERS: usize = 60_000;
+
+/// A customer as the model sees one, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Summary {
+    /// Days with a purchase, after the first.
+    pub repeats: u32,
+    /// From the first to the last purchase.
+    pub last: u32,
+    /// From the first purchase to the cut-off.
+    pub age: u32,
+}
+
+/// The four numbers of the model, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bgnbd {
+    /// Shape of the purchase rates.
+    pub r: f64,
+    /// Scale of the purchase rates.
+    pub alpha: f64,
+    /// First shape of the leaving probability.
+    pub a: f64,
+    /// Second shape of the leaving probability.
+    pub b: f64,
+}
+
+/// A customer's summary at a cut-off; `None` where nothing was bought before.
+pub fn summarize(ledger: &Ledger, customer: usize, cut_off: Day) -> Option<Summary> {
+    let mut days = ledger.seen(customer, cut_off).iter().filter(|purchase| purchase.bought).map(|purchase| purchase.day);
+    let first = days.next()?;
+    let (mut last, mut repeats) = (first, 0);
+    for day in days {
+        last = day;
+        repeats += 1;
+    }
+    Some(Summary { repeats, last: u32::try_from(last - first).ok()?, age: u32::try_from(cut_off - first).ok()? })
+}
+
+/// Fits to customers by maximum likelihood.
+pub fn fit(summaries: &[Summary]) -> Result<Bgnbd, Error> {
+    let step = summaries.len().div_ceil(MOST_CUSTOMERS).max(1);
+    let mut counts: BTreeMap<Summary, f64> = BTreeMap::new();
+    for &summary in summaries.iter().step_by(step) {
+        *counts.entry(summary).or_default() += 1.0;
+    }
+    if counts.keys().all(|summary| summary.repeats == 0) {
+        return Err(Error::Bgnbd { problem: "nobody has bought twice".to_owned() });
+    }
+    let customers: f64 = counts.values().sum();
+    let age = counts.iter().map(|(summary, weight)| f64::from(summary.age) * weight).sum::<f64>() / customers;
+    let mut start = [0.0, (age / 4.0).max(1.0).ln(), 0.0, 0.0].to_vec();
+    // A simplex may settle on a slope; started again around its answer, it moves on.
+    for size in [0.5, 0.1, 0.02] {
+        let problem = Likelihood { counts: counts.iter().map(|(&summary, &weight)| (summary, weight / customers)).collect() };
+        let simplex = std::iter::once(start.clone()).chain((0..4).map(|place| {
+            let mut corner = start.clone();
+            corner[place] += size;
+            corner
+        }));
+        let optimiser_says = |problem: argmin::core::Error| Error::Bgnbd { problem: problem.to_string() };
+        let solver = NelderMead::new(simplex.collect()).with_sd_tolerance(1e-12).map_err(optimiser_says)?;
+        let result = Executor::new(problem, solver).configure(|state| state.max_iters(2_000)).timer(false).run().map_err(optimiser_says)?;
+        start = result.state.best_param.ok_or_else(|| Error::Bgnbd { problem: "the optimiser gave no answer".to_owned() })?;
+    }
+    let [r, alpha, a, b] = [start[0], start[1], start[2], start[3]].map(|logarithm| keep(logarithm.exp()));
+    Ok(Bgnbd { r, alpha, a, b })
+}
+
+struct Likelihood {
+    counts: Vec<(Summary, f64)>,
+}
+
+impl CostFunction for Likelihood {
+    type Param = Vec<f64>;
+    type Output = f64;
+
+    /// Mean negative log-likelihood of the parameters' logarithms.
+    fn cost(&self, logarithms: &Vec<f64>) -> Result<f64, argmin::core::Error> {
+        if logarithms.iter().any(|logarithm| logarithm.abs() > 30.0) {
+            return Ok(f64::MAX.sqrt());
+        }
+        let model = Bgnbd { r: logarithms[0].exp(), alpha: logarithms[1].exp(), a: logarithms[2].exp(), b: logarithms[3].exp() };
+        let constant = model.r * logarithms[1] - lgamma(model.r) + lgamma(model.a + model.b) - lgamma(model.b);
+        let mut sum = 0.0;
+        let (mut repeats, mut of_repeats) = (u32::MAX, 0.0);
+        for &(summary, weight) in &self.counts {
+            let x = f64::from(summary.repeats);
+            if summary.repeats != repeats {
+                repeats = summary.repeats;
+                of_repeats = lgamma(model.r + x) + lgamma(model.b + x) - lgamma(model.a + model.b + x);
+            }
+            sum += weight * (constant + of_repeats + model.log_of_sum(summary));
+        }
+        Ok(-sum)
+    }
+}
+
+impl Bgnbd {
+    /// The logarithm of the likelihood's last factor: still there, or gone after the last purchase.
+    fn log_of_sum(&self, summary: Summary) -> f64 {
+        let x = f64::from(summary.repeats);
+        let there = -(self.r + x) * (self.alpha + f64::from(summary.age)).ln();
+        if summary.repeats == 0 {
+            return there;
+        }
+        let gone = (self.a / (self.b + x - 1.0)).ln() - (self.r + x) * (self.alpha + f64::from(summary.last)).ln();
+        there.max(gone) + (-(there - gone).abs()).exp().ln_1p()
+    }
+
+    /// The probability that a customer has not left. Not for ranking: it is 1 for everyone who bought once.
+    pub fn alive(&self, summary: Summary) -> f64 {
+        if summary.repeats == 0 {
+            return 1.0;
+        }
+        let x = f64::from(summary.repeats);
+        let ratio = (self.alpha + f64::from(summary.age)) / (self.alpha + f64::from(summary.last));
+        1.0 / (1.0 + self.a / (self.b + x - 1.0) * ratio.powf(self.r + x))
+    }
+
+    /// The probability that a customer buys within so many days.
+    pub fn buys_within(&self, summary: Summary, days: u32) -> f64 {
+        let since = self.alpha + f64::from(summary.age);
+        self.alive(summary) * (1.0 - (since / (since + f64::from(days))).powf(self.r + f64::from(summary.repeats)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bgnbd, Summary, fit};
+    use crate::simulation;
+
+    #[test]
+    fn the_fit_finds_the_numbers_that_customers_were_made_with() {
+        let truth = Bgnbd { r: 0.8, alpha: 30.0, a: 0.9, b: 2.5 };
+        let fitted = fit(&simulation::summaries(&truth, 30_000, 5)).expect("a fit");
+        for (ours, theirs) in [(fitted.r, truth.r), (fitted.alpha, truth.alpha), (fitted.a, truth.a), (fitted.b, truth.b)] {
+            assert!((ours / theirs - 1.0).abs() < 0.15, "{fitted:?}");
+        }
+    }
+
+    #[test]
+    fn more_purchases_mean_a_higher_probability() {
+        let model = Bgnbd { r: 0.27, alpha: 41.5, a: 0.47, b: 1.94 };
+        let mut last = 0.0;
+        for repeats in 0..20 {
+            let probability = model.buys_within(Summary { repeats, last: if repeats == 0 { 0 } else { 190 }, age: 200 }, 30);
+            assert!(probability > last && probability < 1.0, "{repeats}");
+            last = probability;
+        }
+    }
+
+    #[test]
+    fn a_longer_silence_means_less_and_a_longer_horizon_more() {
+        let model = Bgnbd { r: 0.27, alpha: 41.5, a: 0.47, b: 1.94 };
+        let quiet = |last| Summary { repeats: 4, last, age: 300 };
+        assert!(model.buys_within(quiet(290), 30) > model.buys_within(quiet(100), 30));
+        assert!(model.buys_within(quiet(290), 60) > model.buys_within(quiet(290), 30));
+        assert!((model.alive(Summary { repeats: 0, last: 0, age: 300 }) - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn nobody_who_bought_twice_is_said() {
+        assert!(fit(&[Summary { repeats: 0, last: 0, age: 9 }]).is_err());
+        assert!(fit(&[]).is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! What can go wrong between transactions and scores.
+
+use chrono::NaiveDate;
+
+/// Transactions or models that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text of a table cannot be read as rows.
+    #[error("read transactions at line {line}")]
+    UnreadableTable {
+        /// The line, from 1.
+        line: u64,
+        /// What the parser says.
+        #[source]
+        source: csv::Error,
+    },
+    /// A column that is needed is not there.
+    #[error("read transactions: there is no column {column}")]
+    MissingColumn {
+        /// The column, by name or number.
+        column: String,
+    },
+    /// No known way of writing dates fits the column.
+    #[error("read transactions: no date in column {column}")]
+    NoDates {
+        /// The column.
+        column: String,
+    },
+    /// Nobody had bought before the cut-off.
+    #[error("look at customers before {cut_off}: nobody has bought")]
+    NoCustomers {
+        /// The cut-off.
+        cut_off: NaiveDate,
+    },
+    /// The labels of a snapshot are not known yet.
+    #[error("train: labels of the snapshot of {cut_off} are known on {matures}, the transactions end on {end}")]
+    UnripeSnapshot {
+        /// The cut-off.
+        cut_off: NaiveDate,
+        /// When the labels are known.
+        matures: NaiveDate,
+        /// The last day of the transactions.
+        end: NaiveDate,
+    },
+    /// The optimiser found no parameters.
+    #[error("fit a BG/NBD model: {problem}")]
+    Bgnbd {
+        /// What it says.
+        problem: String,
+    },
+    /// Training or scoring failed.
+    #[error("use a model of leads")]
+    Model {
+        /// What failed.
+        #[from]
+        source: freshet_ml::error::Error,
+    },
+}

@@ -1,0 +1,31 @@
+//! What the models share, from a frame of features to a score with its reasons.
+//!
+//! [`snapshot`] and [`split`] decide what a row may see and where it counts, [`frame`] holds it, [`prepare`] makes
+//! numbers of it, [`logistic`] and [`boost`] learn, [`choose`] picks by a stated rule, [`calibrate`] makes
+//! probabilities, [`metrics`] judges them, [`reasons`] says why, and [`model`] is the file that remains.
+//!
+//! All of it is pure: bytes, dates and seeds come in as arguments, values go out, and the same arguments give the
+//! same bytes. There is no clock, no file and no thread here.
+
+pub mod boost;
+pub mod calibrate;
+pub mod choose;
+mod day;
+pub mod digits;
+pub mod error;
+pub mod evaluate;
+pub mod feature;
+pub mod frame;
+pub mod frame_text;
+pub mod isotonic;
+pub mod logistic;
+pub mod metrics;
+pub mod model;
+pub mod prepare;
+pub mod random;
+pub mod reasons;
+pub mod snapshot;
+pub mod split;
+
+#[cfg(test)]
+mod golden;

@@ -1,0 +1,245 @@
+//! A queue for people who decide: who, how far above the record, what speaks for it, what would clear it.
+//!
+//! Tiers rise: watch; seed anew (give the account the rating that it plays at); look at it. Nobody is in the queue
+//! before five matches, and nobody is looked at before the rating is known well. Whatever the tier, a person decides,
+//! and nothing here proposes a sanction. A random slice of the accounts that are not in the queue is audited: without
+//! it nobody would ever learn who was missed.
+
+use freshet_ml::random::share_of_key;
+use serde::Serialize;
+
+use crate::evidence::{Evidence, STRONGER, Score};
+
+/// Matches before anything is said of an account.
+pub const MATCHES: u32 = 5;
+/// A rating is known well below this deviation.
+pub const KNOWN: f64 = 120.0;
+/// The share of other accounts that is audited.
+pub const AUDITED: f64 = 0.01;
+
+/// Shares of accounts below which an account lies, for each tier, and deviations that the score must reach.
+const WATCHED: (f64, f64) = (0.97, 3.5);
+const SEEDED: (f64, f64) = (0.985, 4.5);
+const REVIEWED: (f64, f64) = (0.99, 4.5);
+
+/// What is proposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// Not in the queue; drawn at random, to learn who is missed.
+    Audit,
+    /// Keep an eye on it.
+    Watch,
+    /// Give it the rating that it plays at.
+    ReSeed,
+    /// A person looks at it.
+    Review,
+}
+
+impl Tier {
+    /// What to do, in words.
+    pub fn proposal(self) -> &'static str {
+        match self {
+            Self::Audit => "audit: drawn at random, to learn who is missed",
+            Self::Watch => "watch: see whether the level holds",
+            Self::ReSeed => "re-seed: give the account the rating that it plays at",
+            Self::Review => "review: a person looks at the matches",
+        }
+    }
+}
+
+/// What else is known of an account.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Background {
+    /// Its level in the game.
+    pub level: Option<u32>,
+    /// Days since it was made.
+    pub days: Option<u32>,
+    /// Mean deviations above role and rank inside matches, by measure.
+    pub inside: Vec<(String, f64)>,
+    /// Deviations above the declared rank by telemetry.
+    pub telemetry: Option<f64>,
+    /// The latest matches, by their names.
+    pub matches: Vec<String>,
+}
+
+/// One row of the queue.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// Who.
+    pub account: String,
+    /// What is proposed.
+    pub tier: Tier,
+    /// The same in words.
+    pub proposal: &'static str,
+    /// The score among accounts with as many matches.
+    pub score: f64,
+    /// The share of accounts below.
+    pub percentile: f64,
+    /// What speaks for it, the plainest first.
+    pub evidence: Vec<String>,
+    /// The matches behind it.
+    pub matches: Vec<String>,
+    /// What would clear it.
+    pub clears: Vec<&'static str>,
+}
+
+/// The tier of an account; `None` where nothing is proposed.
+pub fn tier(evidence: &Evidence, score: &Score) -> Option<Tier> {
+    let reaches = |bar: (f64, f64)| score.percentile >= bar.0 && score.total >= bar.1;
+    if evidence.games < MATCHES {
+        None
+    } else if reaches(REVIEWED) && evidence.deviation < KNOWN {
+        Some(Tier::Review)
+    } else if reaches(SEEDED) {
+        Some(Tier::ReSeed)
+    } else if reaches(WATCHED) {
+        Some(Tier::Watch)
+    } else {
+        None
+    }
+}
+
+/// An account's row, if it is in the queue or in the audit slice of this seed.
+pub fn review(account: &str, evidence: &Evidence, score: &Score, background: &Background, seed: u64) -> Option<Entry> {
+    let audited = || (evidence.games >= MATCHES && share_of_key(account.as_bytes(), seed) < AUDITED).then_some(Tier::Audit);
+    let tier = tier(evidence, score).or_else(audited)?;
+    Some(Entry {
+        account: account.to_owned(),
+        tier,
+        proposal: tier.proposal(),
+        score: score.total,
+        percentile: score.percentile,
+        evidence: say(evidence, score, background),
+        matches: background.matches.clone(),
+        clears: clears(tier),
+    })
+}
+
+fn say(evidence: &Evidence, score: &Score, background: &Background) -> Vec<String> {
+    let mut words = vec![
+        format!(
+            "after {} matches plays at {:.0} ± {:.0}, above {:.0} % of accounts after as many; newcomers start at 1500",
+            evidence.games,
+            evidence.rating,
+            2.0 * evidence.deviation,
+            100.0 * score.percentile
+        ),
+        format!(
+            "won {} of {} matches, {:.1} deviations more than a newcomer would against the same opponents",
+            evidence.won, evidence.games, evidence.surprise
+        ),
+    ];
+    if evidence.strong_met > 0 {
+        words.push(format!(
+            "beat {} of {} opponents rated {STRONGER:.0} or more above a newcomer",
+            evidence.strong_beaten, evidence.strong_met
+        ));
+    }
+    if score.margin > 1.0 {
+        words.push(format!("margins {:.1} deviations above accounts after as many matches", score.margin));
+    }
+    let mut inside: Vec<&(String, f64)> = background.inside.iter().filter(|(_, z)| *z >= 1.0).collect();
+    inside.sort_by(|a, b| b.1.total_cmp(&a.1));
+    words.extend(inside.into_iter().take(3).map(|(measure, z)| format!("{measure} {z:.1} deviations above its role and rank")));
+    if let Some(z) = background.telemetry.filter(|z| *z >= 1.0) {
+        words.push(format!("telemetry {z:.1} deviations above honest accounts of the declared rank"));
+    }
+    if let Some(level) = background.level {
+        words.push(format!("account level {level}"));
+    }
+    if let Some(days) = background.days {
+        words.push(format!("account is {days} days old"));
+    }
+    words
+}
+
+fn clears(tier: Tier) -> Vec<&'static str> {
+    match tier {
+        Tier::Audit => Vec::new(),
+        Tier::Watch | Tier::ReSeed | Tier::Review => vec![
+            "an older account of the same person, verified, with the record that this one lacks",
+            "a returning player whom the organiser knows",
+            "results elsewhere that show how the level was reached",
+            "a device or address that others share, where that is all that links it to another account",
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Background, Tier, review, tier};
+    use crate::evidence::{Evidence, Score, first_games, score};
+    use crate::simulation::{duels, strengths};
+
+    fn evidence(games: u32, deviation: f64) -> Evidence {
+        Evidence {
+            games,
+            won: games - 1,
+            strong_met: 4,
+            strong_beaten: 3,
+            rating: 1890.0,
+            deviation,
+            margin: 1.0,
+            surprise: 2.4,
+            peak: 2.0,
+        }
+    }
+
+    fn scored(total: f64, percentile: f64) -> Score {
+        Score { rating: total / 2.0, margin: total / 2.0, peak: 1.0, total, percentile }
+    }
+
+    #[test]
+    fn tiers_rise_and_ask_for_matches_and_certainty() {
+        assert_eq!(tier(&evidence(4, 90.0), &scored(9.0, 1.0)), None, "too few matches");
+        assert_eq!(tier(&evidence(8, 200.0), &scored(9.0, 1.0)), Some(Tier::ReSeed), "the rating is not known well");
+        assert_eq!(tier(&evidence(20, 100.0), &scored(9.0, 1.0)), Some(Tier::Review));
+        assert_eq!(tier(&evidence(20, 100.0), &scored(3.6, 0.975)), Some(Tier::Watch));
+        assert_eq!(tier(&evidence(20, 100.0), &scored(1.0, 1.0)), None, "first of a level crowd");
+        assert_eq!(tier(&evidence(20, 100.0), &scored(9.0, 0.5)), None);
+    }
+
+    #[test]
+    fn an_entry_says_what_it_knows_and_never_judges() {
+        let background = Background {
+            level: Some(12),
+            days: Some(30),
+            inside: vec![("gold a minute".to_owned(), 2.4), ("vision".to_owned(), 0.2)],
+            telemetry: Some(3.1),
+            matches: vec!["m1".to_owned()],
+        };
+        let entry = review("somebody", &evidence(8, 105.0), &scored(5.0, 0.995), &background, 1).expect("in the queue");
+        assert_eq!(entry.tier, Tier::Review);
+        assert!(entry.evidence[0].contains("1890 ± 210") && entry.evidence.iter().any(|words| words.contains("beat 3 of 4")));
+        assert!(
+            entry.evidence.iter().any(|words| words.starts_with("gold a minute 2.4"))
+                && !entry.evidence.iter().any(|words| words.contains("vision"))
+        );
+        assert!(!entry.clears.is_empty());
+        let text = serde_json::to_string(&entry).expect("json").to_lowercase();
+        for word in ["ban", "banned", "cheat", "cheater", "guilty", "suspend", "punish"] {
+            assert!(!text.split(|character: char| !character.is_alphabetic()).any(|other| other == word), "{word}");
+        }
+        for tier in [Tier::Audit, Tier::Watch, Tier::ReSeed, Tier::Review] {
+            assert!(!tier.proposal().contains("ban"));
+        }
+    }
+
+    #[test]
+    fn a_level_crowd_gives_a_short_queue_and_an_audit_slice() {
+        let games = duels(&strengths(2_000, 3), 40_000, 4);
+        let evidence: Vec<Evidence> = first_games(2_000, &games, &[10])[0].iter().copied().flatten().collect();
+        let scores = score(&evidence);
+        let entries: Vec<_> = evidence
+            .iter()
+            .zip(&scores)
+            .enumerate()
+            .filter_map(|(at, (evidence, score))| review(&at.to_string(), evidence, score, &Background::default(), 7))
+            .collect();
+        let audited = entries.iter().filter(|entry| entry.tier == Tier::Audit).count();
+        let queued = entries.len() - audited;
+        assert!((8..40).contains(&audited), "{audited}");
+        assert!(queued > 0 && queued < evidence.len() / 20, "{queued} of {}", evidence.len());
+    }
+}
