@@ -1,2 +1,79 @@
-//! cli
-fn main() {}
+//! The `freshet` command: the whole lake on one machine, and the tools to run it.
+
+mod commands;
+mod courier;
+mod environment;
+mod output;
+mod provider;
+mod stack;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Webhooks of shops, support desks and games become tables that analysts query with SQL.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole story once in a temporary folder: deliveries, tables, queries, and a reconciliation.
+    /// Run the lake on loopback until Ctrl-C.
+    Up(commands::up::Arguments),
+    /// Sign and deliver files or folders.
+    Send(commands::send::Arguments),
+    /// Say whether a delivery verifies and, if not, why.
+    Verify(commands::verify::Arguments),
+    /// Deliver what the loopback's streams have buffered.
+    Flush(commands::flush::Arguments),
+    /// Compact the landing zone into the tables.
+    Compact(commands::compact::Arguments),
+    /// Show the tables with their rows, files and bytes.
+    Tables(commands::tables::Arguments),
+    /// List the named queries and views.
+    Queries(commands::queries::Arguments),
+    /// Run a named query or a statement.
+    Query(commands::query::Arguments),
+    /// Write or check what derives from the table contract.
+    Schema(commands::schema::Arguments),
+    /// Begin a source of your own.
+    Source(commands::source::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("FRESHET_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("start the runtime")),
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up(arguments) => commands::up::run(arguments).await,
+        Command::Send(arguments) => commands::send::run(arguments).await,
+        Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Flush(arguments) => commands::flush::run(&arguments).await,
+        Command::Compact(arguments) => commands::compact::run(arguments).await,
+        Command::Tables(arguments) => commands::tables::run(&arguments).await,
+        Command::Queries(arguments) => commands::queries::run(&arguments),
+        Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Schema(arguments) => commands::schema::run(&arguments),
+        Command::Source(arguments) => commands::source::run(&arguments),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    output::complain(&format!("error: {error:#}"));
+    ExitCode::FAILURE
+}

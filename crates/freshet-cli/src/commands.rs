@@ -1,0 +1,12 @@
+//! One module a subcommand: its arguments and what it does.
+
+pub(crate) mod compact;
+pub(crate) mod flush;
+pub(crate) mod queries;
+pub(crate) mod query;
+pub(crate) mod schema;
+pub(crate) mod send;
+pub(crate) mod source;
+pub(crate) mod tables;
+pub(crate) mod up;
+pub(crate) mod verify;

@@ -1,0 +1,86 @@
+//! `freshet compact`: the landing zone into the tables, once.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use freshet_ingest::normalize::Normalizer;
+use freshet_schema::Contract;
+
+use crate::output::{bar, complain, say, table};
+use crate::{environment, stack};
+
+/// Arguments of `freshet compact`.
+#[derive(Debug, Args)]
+#[command(after_help = "Safe to run at any time, twice, and side by side with another.\n\nExamples:\n  freshet compact --dry-run\n  freshet compact --deadline-seconds 600 --memory-mib 512")]
+pub(crate) struct Arguments {
+    /// Plan merges of this table alone (with --dry-run).
+    #[arg(long)]
+    table: Option<String>,
+    /// Say what a run would do, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop after so many seconds and leave the rest to the next run.
+    #[arg(long)]
+    deadline_seconds: Option<u64>,
+    /// What rows may take in memory.
+    #[arg(long, default_value_t = 256)]
+    memory_mib: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let contract = Contract::embedded();
+    let lake = environment::lake().await?;
+    if let Some(name) = &arguments.table {
+        contract.table(name).with_context(|| format!("no table is named {name}; `freshet tables` lists them"))?;
+    }
+    if arguments.dry_run {
+        let plan = freshet_table::plan(&lake, contract, arguments.table.as_deref()).await?;
+        if arguments.json {
+            say(&serde_json::to_string_pretty(&plan)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let bytes: u64 = plan.objects.iter().map(|object| object.bytes).sum();
+        say(&format!("{} landing objects, {bytes} bytes, would be taken", plan.objects.len()));
+        table(&["table", "dt", "files to merge", "bytes"], plan.merges.iter().map(|merge| vec![merge.table.clone(), merge.dt.clone(), merge.files.to_string(), merge.bytes.to_string()]));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let aws = environment::aws().await;
+    let mut options = freshet_table::Options::new(uuid::Uuid::new_v4().to_string(), stack::now());
+    options.deadline = arguments.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    options.memory_budget = arguments.memory_mib * 1024 * 1024;
+    if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
+        let normalizer = Normalizer::new(contract, freshet_lambda::config::hash_key()?);
+        let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&aws).force_path_style(true).build());
+        freshet_lambda::compactor::drain_spill(&normalizer, &s3, lake.bucket()).await?;
+    } else {
+        complain("note: FRESHET_HASH_KEY is not set, so the spill zone is left to the lake's own compactor");
+    }
+    let bar = bar("compacting", 0);
+    let report = freshet_table::compact(&lake, contract, &options, |progress| {
+        bar.set_length(progress.of);
+        bar.set_position(progress.objects);
+    })
+    .await?;
+    bar.finish_and_clear();
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&report)?);
+    } else {
+        say(&format!(
+            "{} objects, {} new rows, {} duplicates, {} conflicts, {} files written, {} files merged{}",
+            report.objects, report.rows, report.duplicates, report.conflicts, report.files, report.merged,
+            if report.is_partial { "; something is left for the next run" } else { "" }
+        ));
+        for key in &report.quarantined {
+            complain(&format!("warning: {key} held more than good lines and is in quarantine/"));
+        }
+        for key in &report.waiting {
+            complain(&format!("warning: {key} was written by newer code and waits"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,107 @@
+//! `freshet up`: the lake on loopback until Ctrl-C.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use freshet_ingest::secret::{Secret, Secrets};
+use freshet_ingest::signature::ZENDESK_TEST_SECRET;
+
+use crate::output::{complain, say};
+use crate::stack::{BUCKET, DATABASE, Stack, Start};
+
+/// Arguments of `freshet up`.
+#[derive(Debug, Args)]
+#[command(after_help = "Prints `export K=V` lines for other clients, then `ready`. Ctrl-C drains and stops; the folder keeps everything.\n\nExamples:\n  freshet up --secret shopify=hush --secret shopify/acme.myshopify.com=hush2\n  freshet up --dir /tmp/lake --port 0 --webhook-port 0 --flush-seconds 2 --compact-seconds 10")]
+pub(crate) struct Arguments {
+    /// The folder that everything lies in.
+    #[arg(long, default_value = "freshet-lake")]
+    dir: PathBuf,
+    /// The port of AWS on loopback; 0 picks one.
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// The port that webhooks are delivered to; 0 picks one.
+    #[arg(long, default_value_t = 8080)]
+    webhook_port: u16,
+    /// A signing secret, as SOURCE=SECRET or SOURCE/ACCOUNT=SECRET; the same owner twice while one is being rotated.
+    #[arg(long = "secret", value_name = "OWNER=SECRET")]
+    secrets: Vec<String>,
+    /// After how many seconds the stream delivers what it has buffered.
+    #[arg(long, default_value_t = 10)]
+    flush_seconds: u64,
+    /// Every how many seconds the landing zone is compacted; 0 is never.
+    #[arg(long, default_value_t = 30)]
+    compact_seconds: u64,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let secrets = parse_secrets(&arguments.secrets)?;
+    let flush = Duration::from_secs(arguments.flush_seconds);
+    let start = Start { dir: arguments.dir, port: arguments.port, webhook_port: arguments.webhook_port, secrets, flush };
+    let stack = Stack::start(start).await?;
+    print_exports(&stack);
+    say("ready");
+    let every = Duration::from_secs(arguments.compact_seconds);
+    let mut stop = std::pin::pin!(stopped());
+    loop {
+        let pause = async {
+            if every.is_zero() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(every).await;
+        };
+        tokio::select! {
+            result = &mut stop => {
+                result?;
+                break;
+            }
+            () = pause => {}
+        }
+        if let Err(error) = stack.compact(|_| {}).await {
+            complain(&format!("warning: {error:#}; the next run tries again"));
+        }
+    }
+    complain("draining: what was acknowledged is being delivered and compacted");
+    stack.drain().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The secrets of `owner=secret` arguments.
+pub(crate) fn parse_secrets(pairs: &[String]) -> Result<Secrets> {
+    let mut secrets = Secrets::default();
+    for pair in pairs {
+        let (owner, secret) = pair.split_once('=').context("read --secret: the form is SOURCE=SECRET or SOURCE/ACCOUNT=SECRET")?;
+        if secret == ZENDESK_TEST_SECRET {
+            complain("warning: this is Zendesk's public test secret; outside development it is refused");
+        }
+        secrets.add(owner, Secret::new(secret));
+    }
+    Ok(secrets)
+}
+
+fn print_exports(stack: &Stack) {
+    let exports = [
+        ("AWS_ENDPOINT_URL", stack.local.endpoint()),
+        ("AWS_ACCESS_KEY_ID", freshet_local::ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", freshet_local::SECRET_KEY.to_owned()),
+        ("AWS_REGION", freshet_local::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", freshet_local::REGION.to_owned()),
+        (crate::environment::BUCKET, BUCKET.to_owned()),
+        (crate::environment::DATABASE, DATABASE.to_owned()),
+        (crate::environment::WEBHOOK_URL, stack.url.url()),
+    ];
+    for (name, value) in exports {
+        say(&format!("export {name}={value}"));
+    }
+}
+
+/// Returns when the process is asked to stop.
+async fn stopped() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("wait for a signal")?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.context("wait for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
