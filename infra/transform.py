@@ -58,11 +58,12 @@ def lint(template, regions):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(template, file)
         file.flush()
-        command = [sys.executable, "-m", "cfnlint", "--format", "json", "--regions", *regions, "--template", file.name]
+        command = [sys.executable, "-c", "from cfnlint.runner import main; main()", "--format", "json", "--regions", *regions, "--template", file.name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode not in (0, 2, 4, 6, 8, 10, 12, 14):
-            raise SystemExit(f"cfn-lint ended with {done.returncode}: {done.stderr.strip()}")
-        return json.loads(done.stdout or "[]")
+        try:
+            return json.loads(done.stdout or "[]")
+        except json.JSONDecodeError:
+            raise SystemExit(f"cfn-lint ended with {done.returncode}: {done.stderr.strip()}") from None
 
 
 def main():

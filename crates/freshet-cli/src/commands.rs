@@ -1,5 +1,6 @@
 //! One module a subcommand: its arguments and what it does.
 
+pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod flush;
 pub(crate) mod queries;

@@ -3,6 +3,7 @@
 mod commands;
 mod courier;
 mod environment;
+mod guardian;
 mod output;
 mod provider;
 mod stack;
@@ -38,6 +39,8 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Judge the template that the lake is deployed with.
+    Check(commands::check::Arguments),
     /// Write or check what derives from the table contract.
     Schema(commands::schema::Arguments),
     /// Begin a source of your own.
@@ -68,6 +71,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Check(arguments) => commands::check::run(arguments),
         Command::Schema(arguments) => commands::schema::run(&arguments),
         Command::Source(arguments) => commands::source::run(&arguments),
     }
