@@ -9,6 +9,8 @@ use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::time::Millis;
 use freshet_ingest::transform::{BODIES_PREFIX, Fetched, LandingObject, landing_object, line_pointers, transform_lines};
 
+use freshet_table::{Lake, Options, Report};
+
 use crate::error::Error;
 
 /// Where records lie that the stream did not take in time.
@@ -54,6 +56,34 @@ pub async fn drain_spill(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, bucke
         tracing::info!(objects = drained.objects, waiting = drained.waiting, "drained the spill zone");
     }
     Ok(drained)
+}
+
+/// Takes what was spilled through the transform, compacts, and says how old what is left is.
+///
+/// The line that it logs is what the alarms on lag and spill age read.
+pub async fn compact(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, lake: &Lake, options: &Options) -> Result<Report, Error> {
+    drain_spill(normalizer, s3, lake.bucket()).await?;
+    let report = freshet_table::compact(lake, normalizer.contract(), options, |_| {}).await;
+    let report = report.map_err(|source| Error::Compact { source: Box::new(source) })?;
+    let lag_seconds = oldest_age(s3, lake.bucket(), "landing/", options.now).await?;
+    let spill_age_seconds = oldest_age(s3, lake.bucket(), SPILL_PREFIX, options.now).await?;
+    let Report { objects, rows, duplicates, conflicts, files, merged, is_partial, .. } = report;
+    tracing::info!(objects, rows, duplicates, conflicts, files, merged, is_partial, lag_seconds, spill_age_seconds, "compacted the lake");
+    Ok(report)
+}
+
+/// How old the oldest object under a prefix is, in seconds; 0 where there is none. Bodies of the spill zone do not
+/// count: they lie until they expire.
+async fn oldest_age(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str, now: Millis) -> Result<i64, Error> {
+    let mut pages = s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+    let mut oldest = now.0;
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failed(prefix, error))?;
+        let objects = page.contents().iter().filter(|object| object.key().is_some_and(|key| !key.starts_with(BODIES_PREFIX)));
+        let times = objects.filter_map(|object| object.last_modified()?.to_millis().ok());
+        oldest = times.fold(oldest, i64::min);
+    }
+    Ok((now.0 - oldest) / 1000)
 }
 
 /// Keys and times of spilled batches; bodies that records point to are none.
