@@ -12,5 +12,5 @@ mod tests;
 
 pub(crate) use attribution::{Share, split};
 pub(crate) use events::{SourceSize, fixture_sizes};
-pub(crate) use model::{Door, Estimate, Freshness, Line, Workload, estimate};
+pub(crate) use model::{Door, Estimate, Freshness, Workload, estimate};
 pub(crate) use prices::Prices;

@@ -27,6 +27,7 @@ pub(crate) enum By {
 }
 
 /// Arguments of `freshet cost`.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, Args)]
 #[command(after_help = "Prices, their sources and what is assumed: infra/prices.toml.\n\nExamples:\n  freshet cost --events-per-month 30000 --queries-per-month 300\n  freshet cost --events-per-month 260000000 --freshness-minutes 30 --no-free-tier\n  freshet cost --by source --share shopify=0.9 --share game=0.1 --json")]
 pub(crate) struct Arguments {

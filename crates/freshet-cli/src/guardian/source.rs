@@ -59,7 +59,7 @@ impl Source {
         if !needs_python && !lints {
             return Self::of(json.unwrap_or_default(), Vec::new(), None, path);
         }
-        match (ask(path, python), json) {
+        match (ask(path, python, lints), json) {
             (Ok(answer), _) => Self::of(answer.template, answer.lint.into_iter().map(Lint::finding).collect(), None, path),
             (Err(error), Some(json)) if !needs_python => Self::of(json, Vec::new(), Some(format!("{error:#}")), path),
             (Err(error), _) => Err(error),
@@ -93,9 +93,9 @@ impl Lint {
     }
 }
 
-fn ask(path: &Path, python: &Path) -> Result<Answer> {
+fn ask(path: &Path, python: &Path, lints: bool) -> Result<Answer> {
     let how = || format!("ask {} for the SAM translator and cfn-lint; install them with `python3 -m venv infra/.venv && infra/.venv/bin/pip install -r {REQUIREMENTS}`", python.display());
-    let done = Command::new(python).arg("-c").arg(DRIVER).arg("--lint").arg(path).output().with_context(how)?;
+    let done = Command::new(python).arg("-c").arg(DRIVER).args(lints.then_some("--lint")).arg(path).output().with_context(how)?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
@@ -104,7 +104,11 @@ fn ask(path: &Path, python: &Path) -> Result<Answer> {
         }
         bail!("translate {}: {last}", path.display());
     }
-    serde_json::from_slice(&done.stdout).with_context(|| format!("read what became of {}", path.display()))
+    let said = || format!("read what became of {}", path.display());
+    if lints {
+        return serde_json::from_slice(&done.stdout).with_context(said);
+    }
+    Ok(Answer { template: serde_json::from_slice(&done.stdout).with_context(said)?, lint: Vec::new() })
 }
 
 /// What only the committed text shows: YAML anchors and aliases, which the translator has resolved.
