@@ -1,5 +1,7 @@
 //! Embeds the contract's files of the registered sources, so that a function carries its contract in its binary.
 
+#![expect(clippy::print_stdout, reason = "a build script speaks to cargo by its output")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -19,7 +21,7 @@ fn main() {
         paths.sort();
         for path in paths {
             let name = path.file_name().and_then(|name| name.to_str()).expect("contract files have ASCII names");
-            writeln!(listing, "    ({:?}, include_str!({:?})),", format!("{source}/{name}"), path)
+            writeln!(listing, "    ({:?}, include_str!({:?})),", format!("{source}/{name}"), path.to_string_lossy())
                 .expect("writing to a string cannot fail");
         }
     }

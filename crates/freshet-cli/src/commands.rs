@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod cost;
+pub(crate) mod demo;
 pub(crate) mod flush;
 pub(crate) mod queries;
 pub(crate) mod query;

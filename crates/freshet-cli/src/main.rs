@@ -6,7 +6,9 @@ mod courier;
 mod environment;
 mod guardian;
 mod output;
+mod progress;
 mod provider;
+mod simulation;
 mod stack;
 
 use std::process::ExitCode;
@@ -16,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Webhooks of shops, support desks and games become tables that analysts query with SQL.
 #[derive(Debug, Parser)]
+#[command(name = "freshet", version, about, max_term_width = 110, after_help = "Exit codes: 0 done, 1 failed or not so, 2 wrong arguments.\nExamples:\n  freshet demo\n  freshet up --secret shopify=hush --secret zendesk=hush2\n  freshet query revenue_per_day --param from=2026-01-01")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -24,6 +27,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the whole story once in a temporary folder: deliveries, tables, queries, and a reconciliation.
+    Demo(commands::demo::Arguments),
     /// Run the lake on loopback until Ctrl-C.
     Up(commands::up::Arguments),
     /// Sign and deliver files or folders.
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(arguments) => commands::demo::run(arguments).await,
         Command::Up(arguments) => commands::up::run(arguments).await,
         Command::Send(arguments) => commands::send::run(arguments).await,
         Command::Verify(arguments) => commands::verify::run(&arguments),

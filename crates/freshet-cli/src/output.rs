@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use comfy_table::{Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a result's line. A reader that has gone away ends the command quietly.
 pub(crate) fn say(text: &str) {
@@ -27,10 +26,4 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
         table.add_row(row);
     }
     say(&table.to_string());
-}
-
-/// A bar on the standard error, where that is a terminal.
-pub(crate) fn bar(what: &'static str, length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:>12} {wide_bar} {pos}/{len} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style).with_message(what)
 }

@@ -122,6 +122,13 @@ impl Stack {
         self.local.flush().await.context("deliver what is buffered")
     }
 
+    /// Takes no more deliveries, delivers what is buffered, and stops.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.url.stop().await;
+        self.receiver.finish(now()).await;
+        self.local.stop().await.context("stop")
+    }
+
     /// Takes no more deliveries, delivers what is buffered, compacts, and stops.
     pub(crate) async fn drain(self) -> Result<()> {
         let Self { local, url, receiver, normalizer, s3, lake, .. } = self;

@@ -108,6 +108,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(30);
     const SHORT: Duration = Duration::from_millis(120);
 
+    #[expect(clippy::unnecessary_wraps, reason = "what Firehose says of one record")]
     fn refused() -> Option<String> {
         Some("ServiceUnavailableException".to_owned())
     }

@@ -57,12 +57,12 @@ mod tests {
     #[tokio::test]
     async fn no_attempt_is_longer_than_the_time_left_or_than_asked() {
         let now = Instant::now();
-        let short = Attempts::new(now + Duration::from_secs(60), Duration::from_secs(1));
+        let short = Attempts::new(now + Duration::from_mins(1), Duration::from_secs(1));
         assert_eq!(short.time_for_one(), Some(Duration::from_secs(1)));
-        let late = Attempts::new(now + Duration::from_secs(60), Duration::from_secs(600));
+        let late = Attempts::new(now + Duration::from_mins(1), Duration::from_mins(10));
         assert!(
             late.time_for_one()
-                .is_some_and(|time| time <= Duration::from_secs(60))
+                .is_some_and(|time| time <= Duration::from_mins(1))
         );
         assert_eq!(
             Attempts::new(now, Duration::from_secs(1)).time_for_one(),

@@ -13,7 +13,7 @@ use crate::plan::{Limit, RECORD_BYTES, plan};
 /// # Errors
 /// [`Error::LineTooLong`] for a line that no record holds. Nothing is packed then: the caller takes another way with that line
 /// (compressed, or through S3) and calls again.
-pub fn pack(lines: Vec<Bytes>) -> Result<Vec<Bytes>, Error> {
+pub fn pack(lines: &[Bytes]) -> Result<Vec<Bytes>, Error> {
     let too_long = lines
         .iter()
         .map(terminated_length)
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn small_lines_share_a_record() {
-        let records = pack(vec![
+        let records = pack(&[
             Bytes::from_static(b"{\"a\":1}\n"),
             Bytes::from_static(b"{\"a\":2}"),
         ])
@@ -75,9 +75,9 @@ mod tests {
     fn a_line_of_exactly_the_limit_is_a_record_and_one_byte_more_is_an_error() {
         let mut line = vec![b'x'; RECORD_BYTES - 1];
         line.push(b'\n');
-        assert_eq!(pack(vec![Bytes::from(line.clone())]).unwrap().len(), 1);
+        assert_eq!(pack(&[Bytes::from(line.clone())]).unwrap().len(), 1);
         line.insert(0, b'x');
-        let error = pack(vec![Bytes::from_static(b"{}\n"), Bytes::from(line)]).unwrap_err();
+        let error = pack(&[Bytes::from_static(b"{}\n"), Bytes::from(line)]).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_newline_that_is_added_counts() {
-        assert!(pack(vec![Bytes::from(vec![b'x'; RECORD_BYTES])]).is_err());
+        assert!(pack(&[Bytes::from(vec![b'x'; RECORD_BYTES])]).is_err());
     }
 
     proptest! {
@@ -112,7 +112,7 @@ mod tests {
                     Bytes::from(line)
                 })
                 .collect();
-            let records = pack(lines.clone()).unwrap();
+            let records = pack(&lines).unwrap();
             prop_assert!(records.iter().all(|record| record.len() <= RECORD_BYTES));
             prop_assert_eq!(records.concat(), lines.concat());
         }

@@ -6,9 +6,12 @@ use freshet_schema::{Column, ColumnType, Convert, Origin, Pointer};
 
 use crate::headers::Headers;
 use crate::json::Json;
-use crate::personal::{Cleaner, customer_key};
+use crate::personal::{Cleaner, customer_key, mask_emails};
 use crate::secret::HashKey;
 use crate::time::{self, Millis};
+
+/// The first number of ten-thousandths that a decimal column does not hold.
+const DECIMAL_LIMIT: i128 = 10_i128.pow(ColumnType::DECIMAL_PRECISION as u32);
 
 /// A value as a column holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,13 +51,23 @@ pub(crate) struct Taken<'a, 'text> {
 pub(crate) struct ColumnPlan {
     pub(crate) column: Column,
     inner: Option<Pointer>,
+    /// Whether another column keeps the time's original text.
+    keeps_original: bool,
 }
 
 impl ColumnPlan {
-    pub(crate) fn new(column: &Column) -> Self {
+    pub(crate) fn new(column: &Column, siblings: &[Column]) -> Self {
         let takes_pointer = matches!(column.convert, Some(Convert::Pluck | Convert::Sum | Convert::Least | Convert::Greatest));
         let inner = column.with.as_deref().filter(|_| takes_pointer).and_then(|text| Pointer::parse(text).ok());
-        Self { column: column.clone(), inner }
+        let original = |sibling: &Column| {
+            sibling.convert == Some(Convert::OriginalTime) && sibling.from.iter().any(|origin| column.from.contains(origin))
+        };
+        Self { column: column.clone(), inner, keeps_original: siblings.iter().any(original) }
+    }
+
+    /// Whether the column's value is the same in every row that an event opens.
+    pub(crate) fn is_of_event(&self) -> bool {
+        !self.column.from.iter().any(|origin| matches!(origin, Origin::Body(pointer) if pointer.starts_at_row()))
     }
 
     /// Takes the column's value out of an event: the first of its places that gives one counts.
@@ -98,12 +111,19 @@ impl ColumnPlan {
         let Some(value) = base(pointer, scope).and_then(|base| base.at(pointer.steps())).filter(|value| !value.is_null()) else {
             return computed(Cell::Null);
         };
+        if self.column.convert != Some(Convert::Email) && scope.cleaner.is_dropped(value) {
+            return computed(Cell::Null);
+        }
         match self.convert(value, scope) {
             Some(cell) => {
-                // Part of a value, or a value that was rounded, stays in `extra` too.
+                // Part of a value, or a value of which something was cut off, stays in `extra` too.
                 let is_part = matches!(self.column.convert, Some(Convert::QueryParameter | Convert::OriginalTime));
-                let is_rounded = matches!(cell, Cell::Decimal(_)) && decimal(value).is_some_and(|(_, exact)| !exact);
-                let whole = (!is_part && !is_rounded).then_some(value);
+                let is_reduced = match cell {
+                    Cell::Decimal(_) => decimal(value).is_some_and(|(_, exact)| !exact),
+                    Cell::Time(_) | Cell::Date(_) => !self.keeps_original && time::parse_json(value).is_some_and(|time| time.is_reduced),
+                    Cell::Null | Cell::Text(_) | Cell::Bool(_) | Cell::Integer(_) | Cell::Double(_) | Cell::Texts(_) => false,
+                };
+                let whole = (!is_part && !is_reduced).then_some(value);
                 Taken { cell, whole, is_misfit: false }
             }
             None => Taken { cell: Cell::Null, whole: None, is_misfit: !is_empty_text(value) },
@@ -119,7 +139,7 @@ impl ColumnPlan {
             Some(Convert::Id) => {
                 let id = value.scalar()?.trim();
                 let id = if id.starts_with("gid://") { id.rsplit('/').next()?.split('?').next()? } else { id };
-                (!matches!(id, "" | "0")).then(|| Cell::Text(scope.cleaner.text(id)))
+                (!matches!(id, "" | "0")).then(|| Cell::Text(mask_emails(id)))
             }
             Some(Convert::Tags) => texts(value, |text| text.split(',').collect(), scope),
             Some(Convert::Words) => texts(value, |text| text.split_whitespace().collect(), scope),
@@ -133,7 +153,13 @@ impl ColumnPlan {
             }
             Some(Convert::Email) => value.scalar().and_then(|email| customer_key(scope.hash_key, email)).map(Cell::Text),
             Some(
-                Convert::Pluck | Convert::Count | Convert::Sum | Convert::Least | Convert::Greatest | Convert::TopicIs | Convert::TopicAction,
+                Convert::Pluck
+                | Convert::Count
+                | Convert::Sum
+                | Convert::Least
+                | Convert::Greatest
+                | Convert::TopicIs
+                | Convert::TopicAction,
             ) => None,
         }
     }
@@ -170,27 +196,40 @@ impl ColumnPlan {
         }
         reached.retain(|element| self.lets_through(element));
         if self.column.convert == Some(Convert::Count) {
-            return if reached.is_empty() && pointer_is_missing(pointer, scope) { Cell::Null } else { Cell::Integer(reached.len() as i64) };
+            let is_known = !reached.is_empty() || !pointer_is_missing(pointer, scope);
+            return i32::try_from(reached.len()).ok().filter(|_| is_known).map_or(Cell::Null, |count| Cell::Integer(count.into()));
         }
         let inner = self.inner.as_ref().map_or(&[][..], Pointer::steps);
         let values = reached.iter().filter_map(|element| element.at(inner)).filter(|value| !value.is_null());
         if self.column.convert == Some(Convert::Pluck) {
-            let texts: Vec<String> = values.filter_map(Json::scalar).filter(|text| !text.is_empty()).map(|text| scope.cleaner.text(text)).collect();
+            let texts: Vec<String> =
+                values.filter_map(Json::scalar).filter(|text| !text.is_empty()).map(|text| scope.cleaner.text(text)).collect();
             return if reached.is_empty() && pointer_is_missing(pointer, scope) { Cell::Null } else { Cell::Texts(texts) };
         }
-        let cells = values.filter_map(|value| self.plain(value, scope));
+        let mut cells = values.filter_map(|value| self.plain(value, scope));
         match self.column.convert {
-            Some(Convert::Sum) => cells.reduce(sum),
+            Some(Convert::Sum) => cells.next().and_then(|first| cells.try_fold(first, sum)).filter(|sum| self.holds(sum)),
             Some(Convert::Least) => cells.reduce(|left, right| if precedes(&right, &left) { right } else { left }),
             _ => cells.reduce(|left, right| if precedes(&left, &right) { right } else { left }),
         }
         .unwrap_or(Cell::Null)
     }
 
+    /// Whether a sum is not larger than the column's type.
+    fn holds(&self, sum: &Cell) -> bool {
+        match sum {
+            Cell::Decimal(value) => value.unsigned_abs() < DECIMAL_LIMIT.unsigned_abs(),
+            Cell::Integer(value) => self.column.kind != ColumnType::Int || i32::try_from(*value).is_ok(),
+            Cell::Double(value) => value.is_finite(),
+            Cell::Null | Cell::Text(_) | Cell::Bool(_) | Cell::Time(_) | Cell::Date(_) | Cell::Texts(_) => true,
+        }
+    }
+
     fn lets_through(&self, element: &Json<'_>) -> bool {
-        self.column.only.iter().all(|(key, expected)| {
-            element.get(key).and_then(Json::scalar).is_some_and(|value| value.to_lowercase() == *expected)
-        })
+        self.column
+            .only
+            .iter()
+            .all(|(key, expected)| element.get(key).and_then(Json::scalar).is_some_and(|value| value.to_lowercase() == *expected))
     }
 }
 
@@ -218,7 +257,9 @@ fn reach<'a, 'text>(value: &'a Json<'text>, steps: &[String], reached: &mut Vec<
         None => reached.push(value),
         Some((step, rest)) if step == "*" => {
             if let Json::Array(elements) = value {
-                elements.iter().for_each(|element| reach(element, rest, reached));
+                for element in elements {
+                    reach(element, rest, reached);
+                }
             }
         }
         Some((step, rest)) => {
@@ -229,12 +270,13 @@ fn reach<'a, 'text>(value: &'a Json<'text>, steps: &[String], reached: &mut Vec<
     }
 }
 
-fn sum(left: Cell, right: Cell) -> Cell {
+/// A sum; `None` where it is larger than any column holds.
+fn sum(left: Cell, right: Cell) -> Option<Cell> {
     match (left, right) {
-        (Cell::Decimal(left), Cell::Decimal(right)) => Cell::Decimal(left.saturating_add(right)),
-        (Cell::Integer(left), Cell::Integer(right)) => Cell::Integer(left.saturating_add(right)),
-        (Cell::Double(left), Cell::Double(right)) => Cell::Double(left + right),
-        (left, _) => left,
+        (Cell::Decimal(left), Cell::Decimal(right)) => left.checked_add(right).map(Cell::Decimal),
+        (Cell::Integer(left), Cell::Integer(right)) => left.checked_add(right).map(Cell::Integer),
+        (Cell::Double(left), Cell::Double(right)) => Some(Cell::Double(left + right)),
+        (left, _) => Some(left),
     }
 }
 
@@ -297,8 +339,7 @@ pub(crate) fn decimal(value: &Json<'_>) -> Option<(i128, bool)> {
         let (quotient, rest) = (number / divisor, number % divisor);
         (quotient + i128::from(rest >= divisor - rest && rest > 0), rest == 0)
     };
-    let limit = 10_i128.pow(u32::from(ColumnType::DECIMAL_PRECISION));
-    (magnitude < limit).then_some((if negative { -magnitude } else { magnitude }, is_exact))
+    (magnitude < DECIMAL_LIMIT).then_some((if negative { -magnitude } else { magnitude }, is_exact))
 }
 
 /// A parameter of a URL's query, decoded.
@@ -321,35 +362,4 @@ fn query_parameter(url: &str, name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn money_is_exact_to_the_ten_thousandth() {
-        let cases = [
-            ("60.33", Some((603_300, true))),
-            ("586.45", Some((5_864_500, true))),
-            ("\"0.000\"", Some((0, true))),
-            ("-1.5", Some((-15_000, true))),
-            ("1e2", Some((1_000_000, true))),
-            ("0.00005", Some((1, false))),
-            ("-0.00005", Some((-1, false))),
-            ("99999999999999.9999", Some((999_999_999_999_999_999, true))),
-            ("100000000000000", None),
-            ("\"12,5\"", None),
-            ("\"\"", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(decimal(&Json::parse(text.as_bytes()).unwrap()), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_querys_parameter_is_decoded() {
-        let url = "/products/x?utm_source=news%20letter&utm_medium=e+mail#top";
-        assert_eq!(query_parameter(url, "utm_source").as_deref(), Some("news letter"));
-        assert_eq!(query_parameter(url, "utm_medium").as_deref(), Some("e mail"));
-        assert_eq!(query_parameter(url, "utm_campaign"), None);
-        assert_eq!(query_parameter("/x?a=%zz%4", "a").as_deref(), Some("%zz%4"));
-    }
-}
+mod tests;

@@ -115,6 +115,14 @@ enum WireBody {
     Object(String),
 }
 
+impl Wire {
+    fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).expect("texts and numbers always serialise");
+        line.push(b'\n');
+        line
+    }
+}
+
 impl Envelope {
     /// The line, with its newline.
     pub fn encode(&self) -> Vec<u8> {
@@ -122,9 +130,7 @@ impl Envelope {
             Self::Delivery(delivery) => Wire { envelope: ENVELOPE_VERSION, delivery: Some(wire_delivery(delivery)), refusals: None },
             Self::Refusals(refusals) => Wire { envelope: ENVELOPE_VERSION, delivery: None, refusals: Some(refusals.clone()) },
         };
-        let mut line = serde_json::to_vec(&wire).expect("texts and numbers always serialise");
-        line.push(b'\n');
-        line
+        wire.line()
     }
 
     /// Reads a line. A newer version is an error of its own: it waits for newer code.
@@ -138,6 +144,11 @@ impl Envelope {
         }
         let wire: Wire = serde_json::from_slice(line).map_err(unreadable)?;
         match (wire.delivery, wire.refusals) {
+            (Some(WireDelivery { received_at: time, .. }), None) | (None, Some(Refusals { counted_at: time, .. }))
+                if !Millis(time).is_credible() =>
+            {
+                Err(Error::ImpossibleTime)
+            }
             (Some(delivery), None) => read_delivery(delivery).map(Self::Delivery),
             (None, Some(refusals)) => Ok(Self::Refusals(refusals)),
             (Some(_), Some(_)) | (None, None) => Err(Error::AmbiguousRecord),
@@ -191,7 +202,10 @@ fn read_delivery(wire: WireDelivery) -> Result<Delivery, Error> {
 
 /// Compresses, the same bytes for the same input.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    written(GzEncoder::new(Vec::new(), Compression::fast()), bytes)
+}
+
+fn written(mut encoder: GzEncoder<Vec<u8>>, bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).expect("writing to memory cannot fail");
     encoder.finish().expect("writing to memory cannot fail")
 }
@@ -199,10 +213,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Unpacks all members, up to [`UNPACKED_LIMIT`].
 pub fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let mut unpacked = Vec::new();
-    GzDecoder::new(bytes)
-        .take(UNPACKED_LIMIT as u64 + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(|source| Error::Unpack { source })?;
+    GzDecoder::new(bytes).take(UNPACKED_LIMIT as u64 + 1).read_to_end(&mut unpacked).map_err(|source| Error::Unpack { source })?;
     if unpacked.len() > UNPACKED_LIMIT {
         return Err(Error::UnpackedTooLarge { limit: UNPACKED_LIMIT });
     }

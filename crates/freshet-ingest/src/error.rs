@@ -21,6 +21,9 @@ pub enum Error {
         /// The newest known.
         known: u32,
     },
+    /// The envelope was written at a time that no clock shows.
+    #[error("read a record's envelope: its time is not one that a clock shows")]
+    ImpossibleTime,
     /// The body is not base64.
     #[error("read a record's body")]
     UnreadableBody {
@@ -59,6 +62,7 @@ impl Error {
             Self::NewerRecord { .. } => Disposition::Wait,
             Self::UnreadableRecord { .. }
             | Self::AmbiguousRecord
+            | Self::ImpossibleTime
             | Self::UnreadableBody { .. }
             | Self::Unpack { .. }
             | Self::UnpackedTooLarge { .. } => Disposition::Reject,

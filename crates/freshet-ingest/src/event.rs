@@ -55,11 +55,12 @@ pub fn describe(source: &Source, delivery: &Delivery, body: &Json<'_>, event: &J
         .or_else(|| delivery.topic.clone())
         .or_else(|| source.delivery.default_topic.clone())
         .unwrap_or_else(|| "unknown".to_owned());
+    let said = || pointer_value(&source.delivery.account, event).or_else(|| pointer_value(&source.delivery.account, body));
+    let headed = || header_value(&source.delivery.account, delivery);
     let account = delivery
         .account
         .clone()
-        .or_else(|| locate(&source.delivery.account, delivery, event))
-        .or_else(|| pointer_value(&source.delivery.account, body))
+        .or_else(|| if source.delivery.account.body_first { said().or_else(headed) } else { headed().or_else(said) })
         .map(|account| account.trim().to_lowercase());
     let payload_hash = hash(canonical(event).as_bytes());
     let identity = identity(source, delivery, event, place, &payload_hash, has_said_topic);
@@ -92,12 +93,7 @@ pub fn describe_bytes(source: &str, contract: Option<&Source>, delivery: &Delive
         .or_else(|| contract.and_then(|source| source.delivery.default_topic.clone()))
         .unwrap_or_else(|| "unknown".to_owned());
     let delivery_id = of(|source| &source.delivery.delivery_id);
-    let extra = contract.and_then(|source| source.identity.as_ref()).and_then(|rule| match rule.by {
-        Identity::Payload => rule.header.as_ref().and_then(|name| delivery.headers.get(name)).map(str::to_owned),
-        Identity::Event => delivery_id.clone(),
-    });
-    let mut parts = vec![source, account.as_deref().unwrap_or_default(), topic.as_str(), "bytes", payload_hash.as_str()];
-    parts.extend(extra.as_deref());
+    let parts = [source, account.as_deref().unwrap_or_default(), topic.as_str(), "bytes", payload_hash.as_str()];
     Description {
         event_id: hash_parts(&parts),
         account,
@@ -116,9 +112,9 @@ pub fn describe_bytes(source: &str, contract: Option<&Source>, delivery: &Delive
 fn body_topic(source: &Source, event: &Json<'_>) -> Option<String> {
     let holds = |pointer: &freshet_schema::Pointer| event.at(pointer.steps()).is_some_and(|value| !value.is_null());
     let shape = source.delivery.shapes.iter().find(|shape| shape.has.iter().all(holds));
-    shape.map(|shape| shape.topic.clone()).or_else(|| {
-        source.delivery.topic.body_first.then(|| pointer_value(&source.delivery.topic, event)).flatten()
-    })
+    shape
+        .map(|shape| shape.topic.clone())
+        .or_else(|| source.delivery.topic.body_first.then(|| pointer_value(&source.delivery.topic, event)).flatten())
 }
 
 fn identity(source: &Source, delivery: &Delivery, event: &Json<'_>, place: usize, payload_hash: &str, has_said_topic: bool) -> Vec<String> {

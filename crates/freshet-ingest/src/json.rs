@@ -286,7 +286,8 @@ impl<'a> Parser<'a> {
 
     fn hex(&mut self) -> Result<u32, NotJson> {
         let digits = self.bytes.get(self.at..self.at + 4).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
+        match digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|digits| u32::from_str_radix(digits, 16).ok())
+        {
             Some(unit) => {
                 self.at += 4;
                 Ok(unit)
@@ -375,7 +376,7 @@ pub fn write_string(out: &mut String, text: &str) {
         if escape.is_empty() {
             out.push_str("\\u00");
             for digit in [byte >> 4, byte & 0xF] {
-                out.push(char::from_digit(u32::from(digit), 16).expect("four bits are one hex digit"));
+                out.extend(char::from_digit(u32::from(digit), 16));
             }
         } else {
             out.push_str(escape);

@@ -26,13 +26,7 @@ pub struct Line {
 impl Line {
     /// Begins a row of a table. `search_days` says over how many days a duplicate may lie: 0 where the day is certain.
     pub(crate) fn new(table: &Table, occurred_at: Millis, search_days: u8) -> Self {
-        Self {
-            table: table.name.clone(),
-            schema_version: table.version,
-            dt: occurred_at.date(),
-            search_days,
-            columns: String::new(),
-        }
+        Self { table: table.name.clone(), schema_version: table.version, dt: occurred_at.date(), search_days, columns: String::new() }
     }
 
     /// The table.
@@ -80,9 +74,9 @@ impl Line {
 
     /// Writes the line with its newline. `deliveries` is 1 on the one line of a delivery that its outcome hangs on.
     pub fn write(&self, out: &mut String, deliveries: u8) {
-        write!(
+        writeln!(
             out,
-            "{{\"table\":\"{}\",\"line_version\":{LINE_VERSION},\"schema_version\":{},\"dt\":\"{}\",\"search_days\":{},\"deliveries\":{deliveries}{}}}\n",
+            "{{\"table\":\"{}\",\"line_version\":{LINE_VERSION},\"schema_version\":{},\"dt\":\"{}\",\"search_days\":{},\"deliveries\":{deliveries}{}}}",
             self.table, self.schema_version, self.dt, self.search_days, self.columns
         )
         .expect("writing to a string cannot fail");

@@ -1,15 +1,16 @@
 //! An event becomes rows of every table that takes its topic, or a row of `unmapped_events`, or a rejection.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use freshet_schema::{Contract, Source, Table, envelope};
 
-use crate::convert::{Cell, ColumnPlan, Scope};
+use crate::convert::{Cell, ColumnPlan, Scope, Taken};
 use crate::envelope::Delivery;
 use crate::event::{self, Description};
 use crate::json::Json;
 use crate::line::Line;
-use crate::personal::{self, Cleaner};
+use crate::personal::{self, Cleaner, Values};
 use crate::secret::HashKey;
 
 /// The table of events that no table takes.
@@ -20,6 +21,9 @@ pub const REJECTED: &str = "rejected_events";
 pub const REJECTED_PAYLOADS: &str = "rejected_payloads";
 /// The table of counts.
 pub const COUNTS: &str = "pipeline_counts";
+
+/// What surrounds a batch stands in every row's `extra` up to this length, and in the first event's rows alone beyond.
+const SMALL_SURROUNDINGS: usize = 1_024;
 
 /// Why an event cannot become rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,8 @@ impl Normalizer {
     /// Makes a contract ready. `hash_key` is the key that personal data is hashed with.
     pub fn new(contract: &'static Contract, hash_key: HashKey) -> Self {
         let rules = contract.sources().iter().map(|source| (source.name.clone(), personal::Rules::new(&source.personal))).collect();
-        let plans = contract.tables().map(|table| (table.name.clone(), table.own_columns.iter().map(ColumnPlan::new).collect())).collect();
+        let plan = |table: &Table| table.own_columns.iter().map(|column| ColumnPlan::new(column, &table.own_columns)).collect();
+        let plans = contract.tables().map(|table| (table.name.clone(), plan(table))).collect();
         Self { contract, hash_key, rules, plans }
     }
 
@@ -60,15 +65,28 @@ impl Normalizer {
         self.contract.table(name).expect("a test holds that the lake's own tables are in the contract")
     }
 
-    /// The rows of one event. The first row is the one that the delivery's outcome hangs on.
-    pub fn rows(
+    /// Opens a body: what its events have in common is found once. `array` is the one whose elements they are.
+    pub fn open<'a, 'text>(
         &self,
-        source: &Source,
-        delivery: &Delivery,
-        body: &Json<'_>,
-        event: &Json<'_>,
-        description: &Description,
-    ) -> Result<Vec<Line>, Rejection> {
+        source: &'a Source,
+        delivery: &'a Delivery,
+        body: &'a Json<'text>,
+        array: Option<&'a Json<'text>>,
+    ) -> Opened<'a, 'text> {
+        let rules = &self.rules[&source.name];
+        let Some(array) = array else {
+            return Opened { source, delivery, body, array, values: Values::default(), around: None };
+        };
+        let values = Values::collect(rules, body, Some(array), &[]);
+        let around = match body {
+            Json::Object(_) => Some(Cleaner::new(rules, &Json::Null, "", &values).json(body, &|value| std::ptr::eq(value, array))),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        };
+        Opened { source, delivery, body, array: Some(array), values, around: around.filter(|around| around != "{}") }
+    }
+
+    /// The rows of one event, the one at `place` of its body. The first row is the one that the delivery's outcome hangs on.
+    pub fn rows(&self, opened: &Opened<'_, '_>, event: &Json<'_>, place: usize, description: &Description) -> Result<Vec<Line>, Rejection> {
         if !matches!(event, Json::Object(_)) {
             return Err(Rejection {
                 reason: "not_an_object",
@@ -77,10 +95,12 @@ impl Normalizer {
                 table: None,
             });
         }
-        let cleaner = Cleaner::new(&self.rules[&source.name], body);
-        let subject = Subject { source, delivery, body, event, description, cleaner: &cleaner };
+        let source = opened.source;
+        let cleaner = Cleaner::new(&self.rules[&source.name], event, &description.topic, &opened.values);
+        let subject = Subject { opened, event, place, description, cleaner: &cleaner };
         let mut lines = Vec::new();
-        let mut tables: Vec<&Table> = source.tables.iter().filter(|table| table.feeds_on(&description.topic, |pointer| holds(event, pointer))).collect();
+        let mut tables: Vec<&Table> =
+            source.tables.iter().filter(|table| table.feeds_on(&description.topic, |pointer| holds(event, pointer))).collect();
         tables.sort_by_key(|table| table.rows.is_some());
         for table in &tables {
             self.table_rows(&subject, table, &tables, &mut lines)?;
@@ -92,50 +112,53 @@ impl Normalizer {
     }
 
     fn table_rows(&self, subject: &Subject<'_, '_>, table: &Table, siblings: &[&Table], lines: &mut Vec<Line>) -> Result<(), Rejection> {
+        // What is the same in every row is taken once.
+        let of_event: Vec<Option<Taken<'_, '_>>> =
+            self.plans[&table.name].iter().map(|plan| plan.is_of_event().then(|| plan.take(&self.scope(subject, None)))).collect();
         let Some(pointer) = &table.rows else {
-            lines.push(self.row(subject, table, None, 0, siblings)?);
+            lines.push(self.row(subject, table, None, 0, (&of_event, siblings))?);
             return Ok(());
         };
         match subject.event.at(pointer.steps()) {
             Some(Json::Array(elements)) if !elements.is_empty() => {
                 for (place, element) in elements.iter().enumerate() {
-                    lines.push(self.row(subject, table, Some(element), place, siblings)?);
+                    lines.push(self.row(subject, table, Some(element), place, (&of_event, siblings))?);
                 }
             }
-            _ if self.needs_element(table) => {}
-            _ => lines.push(self.row(subject, table, None, 0, siblings)?),
+            _ if needs_element(table) => {}
+            _ => lines.push(self.row(subject, table, None, 0, (&of_event, siblings))?),
         }
         Ok(())
     }
 
-    /// Whether a row of the table is meaningless without an element of the opened array.
-    fn needs_element(&self, table: &Table) -> bool {
-        table.own_columns.iter().filter(|column| column.required).any(|column| {
-            column.from.iter().any(|origin| matches!(origin, freshet_schema::Origin::Body(pointer) if pointer.starts_at_row()))
-        })
-    }
-
-    fn row<'a>(
-        &self,
-        subject: &Subject<'a, '_>,
-        table: &Table,
-        element: Option<&'a Json<'a>>,
-        place: usize,
-        siblings: &[&Table],
-    ) -> Result<Line, Rejection> {
-        let mut line = subject.begin(table, place);
-        let scope = Scope {
+    fn scope<'a, 'text>(&'a self, subject: &Subject<'a, 'text>, row: Option<&'a Json<'text>>) -> Scope<'a, 'text> {
+        Scope {
             event: subject.event,
-            row: element,
-            headers: &subject.delivery.headers,
+            row,
+            headers: &subject.opened.delivery.headers,
             topic: &subject.description.topic,
             cleaner: subject.cleaner,
             hash_key: &self.hash_key,
-        };
+        }
+    }
+
+    fn row<'a, 'text>(
+        &'a self,
+        subject: &Subject<'a, 'text>,
+        table: &Table,
+        element: Option<&'a Json<'text>>,
+        place: usize,
+        (of_event, siblings): (&[Option<Taken<'a, 'text>>], &[&Table]),
+    ) -> Result<Line, Rejection> {
+        let mut line = subject.begin(table, place);
+        let scope = self.scope(subject, element);
         let mut taken: Vec<*const Json<'_>> = Vec::new();
         let mut has_hash = false;
-        for plan in &self.plans[&table.name] {
-            let found = plan.take(&scope);
+        for (plan, of_event) in self.plans[&table.name].iter().zip(of_event) {
+            let of_row = if of_event.is_some() { None } else { Some(plan.take(&scope)) };
+            let Some(found) = of_event.as_ref().or(of_row.as_ref()) else {
+                continue;
+            };
             if found.cell == Cell::Null && plan.column.required {
                 return Err(missing(table, &plan.column, place, found.is_misfit));
             }
@@ -146,14 +169,19 @@ impl Normalizer {
         if has_hash {
             line.push_text(envelope::HASH_KEY_ID, &self.hash_key.id);
         }
-        let opened = siblings.iter().filter_map(|sibling| sibling.rows.as_ref()).filter_map(|pointer| subject.event.at(pointer.steps()));
-        if table.rows.is_none() {
-            taken.extend(opened.map(std::ptr::from_ref));
-        }
-        taken.extend(subject.batch_array().map(std::ptr::from_ref));
+        let arrays = siblings.iter().filter_map(|sibling| sibling.rows.as_ref()).filter_map(|pointer| subject.event.at(pointer.steps()));
+        taken.extend(arrays.map(std::ptr::from_ref));
+        taken.extend(subject.opened.array.map(std::ptr::from_ref));
         taken.sort_unstable();
-        let rest = if table.rows.is_some() { element } else { Some(subject.event) };
-        let extra = subject.extra(rest, &|value| value.is_void() || taken.binary_search(&std::ptr::from_ref(value)).is_ok());
+        let is_taken = |value: &Json<'_>| value.is_void() || taken.binary_search(&std::ptr::from_ref(value)).is_ok();
+        let mut extra = subject.extra(if table.rows.is_some() { element } else { Some(subject.event) }, &is_taken);
+        // Where all tables of an event open arrays, the first row keeps what no column of the event took.
+        if place == 0 && siblings.iter().all(|sibling| sibling.rows.is_some()) {
+            let around = subject.cleaner.json(subject.event, &is_taken);
+            if around != "{}" {
+                insert(extra.get_or_insert_with(|| "{}".to_owned()), "event", &around);
+            }
+        }
         if let Some(extra) = extra {
             line.push_text(envelope::EXTRA, &extra);
         }
@@ -184,8 +212,7 @@ impl Normalizer {
         }
         let mut payload = begin(self.table(REJECTED_PAYLOADS), source, delivery, description, 0, search_days);
         payload.push_text("body_base64", &base64::engine::general_purpose::STANDARD.encode(bytes));
-        let headers: BTreeMap<&str, &str> = delivery.headers.iter().collect();
-        payload.push_text("headers", &serde_json::to_string(&headers).expect("texts always serialise"));
+        payload.push_text("headers", &headers_text(delivery));
         vec![row, payload]
     }
 
@@ -194,25 +221,33 @@ impl Normalizer {
     }
 }
 
-/// One event and all that its rows are made of.
-struct Subject<'a, 'text> {
+/// A body whose events become rows, and what they have in common.
+#[derive(Debug)]
+pub struct Opened<'a, 'text> {
     source: &'a Source,
     delivery: &'a Delivery,
-    body: &'a Json<'text>,
+    /// The whole body.
+    pub body: &'a Json<'text>,
+    array: Option<&'a Json<'text>>,
+    values: Values,
+    /// What surrounds a batch, as JSON text without personal data.
+    around: Option<String>,
+}
+
+/// One event and all that its rows are made of.
+struct Subject<'a, 'text> {
+    opened: &'a Opened<'a, 'text>,
     event: &'a Json<'text>,
+    place: usize,
     description: &'a Description,
     cleaner: &'a Cleaner<'a>,
 }
 
-impl<'a, 'text> Subject<'a, 'text> {
+impl Subject<'_, '_> {
     fn begin(&self, table: &Table, place: usize) -> Line {
-        let search_days = if self.description.is_day_certain { 0 } else { self.source.retry_days };
-        begin(table, &self.source.name, self.delivery, self.description, place, search_days)
-    }
-
-    /// The array of the body that the event was an element of.
-    fn batch_array(&self) -> Option<&'a Json<'text>> {
-        event::events(self.source, self.body).1
+        let source = self.opened.source;
+        let search_days = if self.description.is_day_certain { 0 } else { source.retry_days };
+        begin(table, &source.name, self.opened.delivery, self.description, place, search_days)
     }
 
     /// What no column took: of the row or the event, of the object around a batch, and a time that is not credible.
@@ -222,20 +257,26 @@ impl<'a, 'text> Subject<'a, 'text> {
             text = format!("{{\"value\":{text}}}");
         }
         if self.description.time_suspect
-            && let Some(value) = event::own_time_value(self.source, self.event)
+            && let Some(value) = event::own_time_value(self.opened.source, self.event)
         {
             insert(&mut text, "suspect_time", &self.cleaner.json(value, &|_| false));
         }
-        if let Some(array) = self.batch_array()
-            && matches!(self.body, Json::Object(_))
+        if let Some(around) = &self.opened.around
+            && (self.place == 0 || around.len() <= SMALL_SURROUNDINGS)
         {
-            let around = self.cleaner.json(self.body, &|value| std::ptr::eq(value, array));
-            if around != "{}" {
-                insert(&mut text, "batch", &around);
-            }
+            insert(&mut text, "batch", around);
         }
         (text != "{}").then_some(text)
     }
+}
+
+/// Whether a row of the table is meaningless without an element of the opened array.
+fn needs_element(table: &Table) -> bool {
+    table
+        .own_columns
+        .iter()
+        .filter(|column| column.required)
+        .any(|column| column.from.iter().any(|origin| matches!(origin, freshet_schema::Origin::Body(pointer) if pointer.starts_at_row())))
 }
 
 fn insert(object: &mut String, key: &str, json: &str) {
@@ -243,7 +284,12 @@ fn insert(object: &mut String, key: &str, json: &str) {
     if object.len() > 1 {
         object.push(',');
     }
-    object.push_str(&format!("\"{key}\":{json}}}"));
+    write!(object, "\"{key}\":{json}}}").expect("writing to a string cannot fail");
+}
+
+fn headers_text(delivery: &Delivery) -> String {
+    let headers: BTreeMap<&str, &str> = delivery.headers.iter().collect();
+    serde_json::to_string(&headers).expect("texts always serialise")
 }
 
 fn begin(table: &Table, source: &str, delivery: &Delivery, description: &Description, place: usize, search_days: u8) -> Line {
@@ -291,4 +337,3 @@ fn missing(table: &Table, column: &freshet_schema::Column, place: usize, is_misf
         table: Some(table.name.clone()),
     }
 }
-

@@ -1,7 +1,7 @@
 //! Provider-exact verification on the raw bytes of a body, in constant time.
 //!
 //! Sources: shopify.dev "Verify webhook deliveries"; developer.zendesk.com "Verifying webhooks";
-//! standardwebhooks.com, "Specification"; GameAnalytics' collector API, "Authentication".
+//! standardwebhooks.com, "Specification"; `GameAnalytics`' collector API, "Authentication".
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -38,6 +38,9 @@ pub enum Refusal {
     /// No secret is known.
     #[error("no signing secret is configured for this source and account")]
     NoSecret,
+    /// The only secret is not one of the scheme's.
+    #[error("the configured secret is not one of Standard Webhooks: base64 behind an optional `whsec_` is expected")]
+    UnreadableSecret,
     /// The only secret is Zendesk's public test secret.
     #[error("the only configured secret is Zendesk's public test secret, which counts in development alone")]
     PublicSecret,
@@ -56,7 +59,9 @@ pub enum Refusal {
         what: &'static str,
     },
     /// The signed time is too far from now.
-    #[error("the signed time is {seconds} s from now, and {tolerance} s are allowed; is the sender's clock right, or is this an old delivery?")]
+    #[error(
+        "the signed time is {seconds} s from now, and {tolerance} s are allowed; is the sender's clock right, or is this an old delivery?"
+    )]
     Stale {
         /// The distance.
         seconds: u64,
@@ -70,9 +75,11 @@ pub enum Refusal {
 
 /// Judges a delivery's signature.
 pub fn verify(rules: &Rules<'_>, headers: &Headers, body: &[u8]) -> Result<(), Refusal> {
-    let secrets: Vec<&Secret> = rules.secrets.iter().filter(|secret| is_allowed(rules, secret)).collect();
+    // An empty secret is none: anybody can sign with it.
+    let known: Vec<&Secret> = rules.secrets.iter().filter(|secret| !secret.reveal().is_empty()).collect();
+    let secrets: Vec<&Secret> = known.iter().copied().filter(|secret| is_allowed(rules, secret)).collect();
     if secrets.is_empty() {
-        return Err(if rules.secrets.is_empty() { Refusal::NoSecret } else { Refusal::PublicSecret });
+        return Err(if known.is_empty() { Refusal::NoSecret } else { Refusal::PublicSecret });
     }
     match rules.scheme {
         Scheme::Shopify => {
@@ -102,9 +109,8 @@ fn verify_standard_webhooks(rules: &Rules<'_>, secrets: &[&Secret], headers: &He
     let id = header(headers, &["webhook-id", "svix-id"], "webhook-id")?;
     let timestamp = header(headers, &["webhook-timestamp", "svix-timestamp"], "webhook-timestamp")?;
     let signatures = header(headers, &["webhook-signature", "svix-signature"], "webhook-signature")?;
-    let seconds: i64 = timestamp
-        .parse()
-        .map_err(|_| Refusal::Malformed { name: "webhook-timestamp", what: "whole Unix seconds are expected" })?;
+    let seconds: i64 =
+        timestamp.parse().map_err(|_| Refusal::Malformed { name: "webhook-timestamp", what: "whole Unix seconds are expected" })?;
     let candidates: Vec<Vec<u8>> = signatures
         .split_ascii_whitespace()
         .filter_map(|signature| signature.strip_prefix("v1,"))
@@ -115,6 +121,9 @@ fn verify_standard_webhooks(rules: &Rules<'_>, secrets: &[&Secret], headers: &He
         return Err(Refusal::Malformed { name: "webhook-signature", what: "`v1,` and the base64 of 32 bytes is expected" });
     }
     let keys: Vec<Vec<u8>> = secrets.iter().filter_map(|secret| standard_webhooks_key(secret)).collect();
+    if keys.is_empty() {
+        return Err(Refusal::UnreadableSecret);
+    }
     let parts: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
     let mut matched = false;
     for key in &keys {
@@ -132,7 +141,7 @@ fn verify_standard_webhooks(rules: &Rules<'_>, secrets: &[&Secret], headers: &He
 /// The key of a Standard Webhooks secret: base64 behind an optional `whsec_`.
 fn standard_webhooks_key(secret: &Secret) -> Option<Vec<u8>> {
     let text = secret.reveal().strip_prefix("whsec_").unwrap_or(secret.reveal());
-    STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok()
+    STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok().filter(|key| !key.is_empty())
 }
 
 fn is_allowed(rules: &Rules<'_>, secret: &Secret) -> bool {

@@ -12,6 +12,8 @@ pub struct Millis(pub i64);
 
 /// 2000-01-01: a time before it is not credible.
 pub const YEAR_2000: Millis = Millis(946_684_800_000);
+/// The end of 9998: a day later can still be written.
+const LAST_CREDIBLE: Millis = Millis(253_370_764_800_000 - 1);
 /// A day in milliseconds.
 pub const DAY: i64 = 86_400_000;
 
@@ -29,6 +31,17 @@ impl Millis {
     /// `2026-11-24`: the UTC day.
     pub fn date(self) -> String {
         self.format("%Y-%m-%d")
+    }
+
+    /// Whether a clock may have said it: from 2000 to the year 9998.
+    pub fn is_credible(self) -> bool {
+        (YEAR_2000.0..=LAST_CREDIBLE.0).contains(&self.0)
+    }
+
+    /// The time itself, or the nearest that a clock may have said.
+    #[must_use]
+    pub fn credible(self) -> Self {
+        Self(self.0.clamp(YEAR_2000.0, LAST_CREDIBLE.0))
     }
 
     fn format(self, pattern: &str) -> String {

@@ -16,6 +16,7 @@ use crate::convert::Cell;
 use crate::envelope::{Body, Delivery, Envelope, Refusals, gzip};
 use crate::error::Disposition;
 use crate::event::{self, Description};
+use crate::eventbridge;
 use crate::headers::Headers;
 use crate::json::{Json, NotJson};
 use crate::line::Line;
@@ -25,6 +26,8 @@ use crate::time::Millis;
 
 /// What the answer may hold: 6 MiB is Lambda's limit, and this leaves room for what surrounds the records.
 pub const RESPONSE_BUDGET: usize = 6_000_000;
+/// What surrounds a record's id and data in the answer.
+const ANSWER_FRAME: usize = 64;
 /// Where outputs go that do not fit the answer.
 pub const OVERFLOW_PREFIX: &str = "landing/overflow/";
 /// Where bodies lie that fit no record.
@@ -110,7 +113,7 @@ pub fn pointers(event: &TransformEvent) -> Vec<String> {
         .iter()
         .filter_map(|record| STANDARD.decode(&record.data).ok())
         .filter(|data| contains(data, BODIES_PREFIX.as_bytes()))
-        .flat_map(|data| lines(&data).filter_map(|line| pointer(line)).collect::<Vec<_>>())
+        .flat_map(|data| lines(&data).filter_map(pointer).collect::<Vec<_>>())
         .collect();
     keys.sort();
     keys.dedup();
@@ -123,7 +126,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 fn pointer(line: &[u8]) -> Option<String> {
     match Envelope::decode(line) {
-        Ok(Envelope::Delivery(Delivery { body: Body::Object { key }, .. })) => Some(key),
+        Ok(Envelope::Delivery(Delivery { body: Body::Object { key }, .. })) if key.starts_with(BODIES_PREFIX) => Some(key),
         Ok(Envelope::Delivery(_) | Envelope::Refusals(_)) | Err(_) => None,
     }
 }
@@ -139,12 +142,14 @@ pub fn transform(normalizer: &Normalizer, event: &TransformEvent, fetched: &Fetc
     }
     let mut answers = Vec::with_capacity(outputs.len());
     let mut objects: Vec<LandingObject> = Vec::new();
-    let mut size = 0;
+    let mut size: usize = event.records.iter().map(|record| record.record_id.len() + ANSWER_FRAME).sum();
     for (record, output) in event.records.iter().zip(outputs) {
         let (result, data) = match output {
             None => (TransformResult::ProcessingFailed, String::new()),
+            // Nothing but white space: there is nothing to store.
+            Some(output) if output.is_empty() => (TransformResult::Dropped, String::new()),
             Some(output) => {
-                let encoded = output.len().div_ceil(3) * 4 + record.record_id.len() + 64;
+                let encoded = output.len().div_ceil(3) * 4;
                 if size + encoded <= RESPONSE_BUDGET {
                     size += encoded;
                     (TransformResult::Ok, STANDARD.encode(output))
@@ -162,6 +167,7 @@ pub fn transform(normalizer: &Normalizer, event: &TransformEvent, fetched: &Fetc
 /// The rows of records that lie in an object, such as a spilled batch: newline-delimited envelopes.
 /// Returns the rows, and the lines that were written by newer code and so must stay.
 pub fn transform_lines(normalizer: &Normalizer, data: &[u8], fetched: &Fetched, arrived_at: Millis) -> (String, Vec<Vec<u8>>) {
+    let arrived_at = arrived_at.credible();
     let mut counts = DoorCounts::default();
     let mut out = String::new();
     let mut waiting = Vec::new();
@@ -195,7 +201,7 @@ fn lines(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The rows of a record; `None` where a line of it waits for newer code.
 fn record_rows(normalizer: &Normalizer, record: &TransformRecord, fetched: &Fetched, counts: &mut DoorCounts) -> Option<String> {
-    let arrived_at = Millis(record.approximate_arrival_timestamp);
+    let arrived_at = Millis(record.approximate_arrival_timestamp).credible();
     let mut out = String::new();
     let Ok(data) = STANDARD.decode(&record.data) else {
         reject_bytes(normalizer, record.data.as_bytes(), arrived_at, "the record is not base64".to_owned(), &mut out);
@@ -217,7 +223,7 @@ fn line_rows(
     counts: &mut DoorCounts,
     out: &mut String,
 ) -> Option<()> {
-    match Envelope::decode(line) {
+    match Envelope::decode(line).or_else(|error| eventbridge::delivery(line, arrived_at).map(Envelope::Delivery).ok_or(error)) {
         Ok(Envelope::Refusals(refusals)) => counts.refusals.push(refusals),
         Ok(Envelope::Delivery(delivery)) => {
             counts.deliveries.entry((delivery.source.clone(), delivery.received_at.date())).or_default().count(&delivery);
@@ -257,17 +263,21 @@ fn delivery_rows(normalizer: &Normalizer, delivery: &Delivery, fetched: &Fetched
     };
     let bytes = match &delivery.body {
         Body::Bytes(bytes) => bytes,
-        Body::Object { key } => match fetched.get(key) {
-            Some(Some(bytes)) => bytes,
-            Some(None) | None => {
+        Body::Object { key } => {
+            if let Some(Some(bytes)) = fetched.get(key) {
+                bytes
+            } else {
                 let message = "fetch the delivery's body from the spill zone: it is not there any more".to_owned();
                 let rejection = Rejection { reason: "missing_body", pointer: None, message, table: None };
                 write_lead_first(&reject(key.as_bytes(), rejection), out, true);
                 return;
             }
-        },
+        }
     };
     let rejection = match (source, Json::parse(bytes)) {
+        (_, Err(_)) if bytes.is_empty() => {
+            Rejection { reason: "not_json", pointer: None, message: "parse the body as JSON: it is empty".to_owned(), table: None }
+        }
         (Some(source), Ok(body)) => {
             body_rows(normalizer, source, delivery, bytes, &body, out);
             return;
@@ -290,12 +300,20 @@ fn not_json(error: &NotJson) -> Rejection {
 
 /// The rows of all events of a body. A delivery has one outcome: the line that it hangs on is written with
 /// `deliveries` 1, and it is the first rejection where there is one, else the first row of the first event.
-fn body_rows(normalizer: &Normalizer, source: &freshet_schema::Source, delivery: &Delivery, bytes: &[u8], body: &Json<'_>, out: &mut String) {
+fn body_rows(
+    normalizer: &Normalizer,
+    source: &freshet_schema::Source,
+    delivery: &Delivery,
+    bytes: &[u8],
+    body: &Json<'_>,
+    out: &mut String,
+) {
     let (events, array) = event::events(source, body);
+    let opened = normalizer.open(source, delivery, body, array);
     let mut outcomes: Vec<(bool, Vec<Line>)> = Vec::with_capacity(events.len());
     for (place, event) in events.iter().enumerate() {
         let description = event::describe(source, delivery, body, event, place);
-        outcomes.push(match normalizer.rows(source, delivery, body, event, &description) {
+        outcomes.push(match normalizer.rows(&opened, event, place, &description) {
             Ok(lines) => (false, lines),
             Err(rejection) => (true, rejected_rows(normalizer, source, delivery, (bytes, array.map(|_| *event)), &description, &rejection)),
         });

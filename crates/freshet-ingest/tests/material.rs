@@ -1,5 +1,7 @@
 //! Real deliveries and signature vectors that other people published, where `FRESHET_MATERIAL` names their folder.
 
+#![cfg(test)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -29,7 +31,8 @@ fn every_published_signature_vector_is_judged_right() {
     let vectors: Value = serde_json::from_slice(&fs::read(folder.join("VECTORS.json")).unwrap()).unwrap();
     for vector in vectors["vectors"].as_array().unwrap() {
         let scheme: Scheme = serde_json::from_value(vector["scheme"].clone()).unwrap();
-        let headers: Headers = vector["headers"].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let headers: Headers =
+            vector["headers"].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
         let body = match vector["body_file"].as_str() {
             Some(file) => fs::read(folder.join(file)).unwrap(),
             None => vector["body_utf8"].as_str().unwrap().as_bytes().to_vec(),
@@ -72,7 +75,16 @@ fn rows(source: &str, topic: &str, body: &[u8]) -> String {
 #[test]
 fn every_published_delivery_leaves_rows_and_no_personal_data() {
     let Some(folder) = material() else { return };
-    for (source, provider) in [("shopify", "shopify"), ("zendesk", "zendesk"), ("game", "riot"), ("game", "standard-webhooks"), ("game", "pubg"), ("game", "playfab"), ("game", "dota2"), ("game", "lichess")] {
+    for (source, provider) in [
+        ("shopify", "shopify"),
+        ("zendesk", "zendesk"),
+        ("game", "riot"),
+        ("game", "standard-webhooks"),
+        ("game", "pubg"),
+        ("game", "playfab"),
+        ("game", "dota2"),
+        ("game", "lichess"),
+    ] {
         for (topic, file) in deliveries(&folder.join(provider)) {
             let body = fs::read(&file).unwrap();
             let rows = rows(source, &topic, &body);

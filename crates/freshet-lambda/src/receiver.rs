@@ -111,7 +111,14 @@ impl Receiver {
         self.take(source, account, query.get("topic").cloned(), &request, now).await
     }
 
-    async fn take(&self, source: &Source, account: Option<&str>, topic: Option<String>, request: &Request<Bytes>, now: Millis) -> Response<Bytes> {
+    async fn take(
+        &self,
+        source: &Source,
+        account: Option<&str>,
+        topic: Option<String>,
+        request: &Request<Bytes>,
+        now: Millis,
+    ) -> Response<Bytes> {
         let headers: Headers =
             request.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
         if let Err(refusal) = self.verify(source, account, &headers, request.body(), now) {
@@ -133,7 +140,7 @@ impl Receiver {
         let mut lines = vec![line];
         let said = self.refusal_lines(now, true);
         lines.extend(said.iter().map(|refusals| Bytes::from(Envelope::Refusals(refusals.clone()).encode())));
-        let Ok(records) = pack(lines) else {
+        let Ok(records) = pack(&lines) else {
             return answer(StatusCode::PAYLOAD_TOO_LARGE, "the delivery's headers alone fill a record of 1,000 KiB");
         };
         match self.producer.put(records).await {
@@ -149,7 +156,14 @@ impl Receiver {
         }
     }
 
-    fn verify(&self, source: &Source, account: Option<&str>, headers: &Headers, body: &[u8], now: Millis) -> Result<(), signature::Refusal> {
+    fn verify(
+        &self,
+        source: &Source,
+        account: Option<&str>,
+        headers: &Headers,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<(), signature::Refusal> {
         let Some(signature) = &source.signature else {
             return Err(signature::Refusal::NoSecret);
         };
@@ -206,8 +220,8 @@ impl Receiver {
     }
 
     async fn say(&self, refusals: Vec<Refusals>) {
-        let lines = refusals.iter().map(|refusals| Bytes::from(Envelope::Refusals(refusals.clone()).encode())).collect();
-        let Ok(records) = pack(lines) else {
+        let lines: Vec<Bytes> = refusals.iter().map(|refusals| Envelope::Refusals(refusals.clone()).encode().into()).collect();
+        let Ok(records) = pack(&lines) else {
             return;
         };
         if !records.is_empty() && self.producer.put(records).await.is_err() {
@@ -237,7 +251,6 @@ impl Receiver {
         }
     }
 }
-
 
 fn unavailable() -> Response<Bytes> {
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "the delivery could not be stored; send it again");

@@ -9,7 +9,9 @@ use crate::store::Store;
 
 /// Gives the object store of a bucket by its name.
 #[derive(Clone)]
-pub(crate) struct Buckets(Arc<dyn Fn(&str) -> Arc<dyn ObjectStore> + Send + Sync>);
+pub(crate) struct Buckets(Arc<Find>);
+
+type Find = dyn Fn(&str) -> Arc<dyn ObjectStore> + Send + Sync;
 
 impl Buckets {
     /// Buckets that `find` opens.

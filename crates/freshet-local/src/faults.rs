@@ -55,21 +55,24 @@ pub struct FaultOrder {
     pub fault: Fault,
 }
 
+/// How many calls of a service's operation fail, and how.
+type Orders = HashMap<(String, String), (u32, Fault)>;
+
 /// The faults that are to happen.
 #[derive(Debug, Clone, Default)]
-pub struct Faults {
-    orders: Arc<Mutex<HashMap<(String, String), (u32, Fault)>>>,
+pub(crate) struct Faults {
+    orders: Arc<Mutex<Orders>>,
 }
 
 impl Faults {
     /// Orders a fault; it replaces one of the same operation.
-    pub fn order(&self, order: FaultOrder) {
+    pub(crate) fn order(&self, order: FaultOrder) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         orders.insert((order.service, order.operation), (order.times, order.fault));
     }
 
     /// Forgets all faults.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

@@ -78,7 +78,7 @@ impl DeliveryStream {
             error_prefix: String::new(),
             raw_prefix: None,
             buffering_bytes: 5 * 1024 * 1024,
-            buffering: Duration::from_secs(300),
+            buffering: Duration::from_mins(5),
             transformer: None,
             transform_buffer_bytes: 1024 * 1024,
             gzip: true,

@@ -40,7 +40,7 @@ impl S3 for LocalS3 {
             return Err(s3_error!(InvalidBucketName));
         }
         self.store.create_bucket(&bucket).map_err(|error| refuse(error.into()))?;
-        Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{bucket}")), ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{bucket}")) }))
     }
 
     async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {

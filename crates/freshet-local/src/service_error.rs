@@ -2,7 +2,7 @@
 
 /// A refusal of a JSON 1.1 service: status, error code and message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceError {
+pub(crate) struct ServiceError {
     /// HTTP status.
     pub status: u16,
     /// The error code (`__type`).
@@ -13,12 +13,12 @@ pub struct ServiceError {
 
 impl ServiceError {
     /// The client's fault.
-    pub fn client(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn client(code: &str, message: impl Into<String>) -> Self {
         Self { status: 400, code: code.to_owned(), message: message.into() }
     }
 
     /// The service's fault.
-    pub fn server(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn server(code: &str, message: impl Into<String>) -> Self {
         Self { status: 500, code: code.to_owned(), message: message.into() }
     }
 }

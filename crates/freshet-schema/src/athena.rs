@@ -19,7 +19,5 @@ pub fn create_table(table: &Table, database: &str, bucket: &str) -> String {
 
 /// Every statement of the contract, for a folder of files.
 pub fn statements(contract: &Contract, database: &str, bucket: &str) -> Vec<String> {
-    std::iter::once(create_database(database))
-        .chain(contract.tables().map(|table| create_table(table, database, bucket)))
-        .collect()
+    std::iter::once(create_database(database)).chain(contract.tables().map(|table| create_table(table, database, bucket))).collect()
 }

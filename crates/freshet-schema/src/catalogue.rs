@@ -9,8 +9,7 @@ use crate::{Convert, Error, Origin, PersonalData, Source, Table};
 
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/contract_files.rs"));
 
-static EMBEDDED: LazyLock<Contract> =
-    LazyLock::new(|| Contract::parse(FILES).expect("a test parses the contract that is compiled in"));
+static EMBEDDED: LazyLock<Contract> = LazyLock::new(|| Contract::parse(FILES).expect("a test parses the contract that is compiled in"));
 
 /// All sources and their tables.
 #[derive(Debug, Clone)]
@@ -57,11 +56,7 @@ impl Contract {
             if !names.insert(table.name.clone()) {
                 return Err(contradiction(path, format!("the table `{}` is there twice", table.name)));
             }
-            sources
-                .get_mut(folder)
-                .ok_or_else(|| contradiction(path, format!("`{folder}/source.toml` is missing")))?
-                .tables
-                .push(table);
+            sources.get_mut(folder).ok_or_else(|| contradiction(path, format!("`{folder}/source.toml` is missing")))?.tables.push(table);
         }
         Ok(Self { sources: sources.into_values().collect() })
     }

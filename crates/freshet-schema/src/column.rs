@@ -29,17 +29,8 @@ pub enum ColumnType {
 
 impl ColumnType {
     /// Every type of the contract.
-    pub const ALL: [Self; 9] = [
-        Self::String,
-        Self::Boolean,
-        Self::Int,
-        Self::BigInt,
-        Self::Double,
-        Self::Decimal,
-        Self::Timestamp,
-        Self::Date,
-        Self::StringArray,
-    ];
+    pub const ALL: [Self; 9] =
+        [Self::String, Self::Boolean, Self::Int, Self::BigInt, Self::Double, Self::Decimal, Self::Timestamp, Self::Date, Self::StringArray];
     /// Total digits of a decimal column.
     pub const DECIMAL_PRECISION: u8 = 18;
     /// Digits of a decimal column behind the point.

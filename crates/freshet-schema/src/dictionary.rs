@@ -61,7 +61,8 @@ fn describe_table(page: &mut String, table: &Table) {
     }
     page.push_str("\n| column | type | what it is |\n|---|---|---|\n");
     let shown = table.columns.iter().filter(|column| {
-        table.computed || (!envelope::names().any(|name| name == column.name) && column.name != envelope::EXTRA && column.name != envelope::PARTITION)
+        table.computed
+            || (!envelope::names().any(|name| name == column.name) && column.name != envelope::EXTRA && column.name != envelope::PARTITION)
     });
     for column in shown {
         let required = if column.required && !table.computed { " Required." } else { "" };

@@ -53,6 +53,16 @@ pub fn check(contract: &Contract, record: &Record) -> Result<(), Error> {
                 Some(_) => {}
             }
         }
+        let before = old.columns.iter().map(|(column, _)| column.as_str());
+        let kept =
+            new.columns.iter().map(|(column, _)| column.as_str()).filter(|column| old.columns.iter().any(|(known, _)| known == column));
+        if let Some((column, _)) = before.zip(kept).find(|(before, now)| before != now) {
+            return Err(refuse(format!("column `{column}` was moved")));
+        }
+        let is_new = |column: &&crate::Column| !old.columns.iter().any(|(known, _)| *known == column.name);
+        if let Some(column) = table.columns.iter().filter(is_new).find(|column| column.required) {
+            return Err(refuse(format!("column `{}` was added as required: older rows have none", column.name)));
+        }
         if new.columns.len() > old.columns.len() && new.version <= old.version {
             return Err(refuse(format!("columns were added, so its version is at least {}", old.version + 1)));
         }

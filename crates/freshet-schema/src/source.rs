@@ -14,7 +14,7 @@ pub enum Scheme {
     Zendesk,
     /// Standard Webhooks: base64 of HMAC-SHA256 over `id.timestamp.body`, with a version prefix.
     StandardWebhooks,
-    /// GameAnalytics collector: base64 of HMAC-SHA256 over the bytes that were sent.
+    /// `GameAnalytics` collector: base64 of HMAC-SHA256 over the bytes that were sent.
     #[serde(rename = "gameanalytics")]
     GameAnalytics,
 }
@@ -137,6 +137,16 @@ pub struct PersonalKeys {
     pub people: Vec<String>,
     /// Places that are dropped whole.
     #[serde(default)]
+    pub places: Vec<PersonalPlaces>,
+}
+
+/// Places in an event that are personal whatever their keys are, such as what a name was changed to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonalPlaces {
+    /// In events of these topics.
+    pub topics: Vec<String>,
+    /// Where.
     pub pointers: Vec<Pointer>,
 }
 

@@ -5,5 +5,7 @@
 mod deliveries;
 mod kill;
 mod published;
+mod queries;
+mod queries;
 mod running;
 mod s3;

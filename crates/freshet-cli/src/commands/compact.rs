@@ -8,7 +8,8 @@ use clap::Args;
 use freshet_ingest::normalize::Normalizer;
 use freshet_schema::Contract;
 
-use crate::output::{bar, complain, say, table};
+use crate::output::{complain, say, table};
+use crate::progress::Progress;
 use crate::{environment, stack};
 
 /// Arguments of `freshet compact`.
@@ -60,13 +61,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     } else {
         complain("note: FRESHET_HASH_KEY is not set, so the spill zone is left to the lake's own compactor");
     }
-    let bar = bar("compacting", 0);
+    let shown = Progress::new("compacting", 0);
     let report = freshet_table::compact(&lake, contract, &options, |progress| {
-        bar.set_length(progress.of);
-        bar.set_position(progress.objects);
+        shown.set(progress.objects, progress.of);
     })
     .await?;
-    bar.finish_and_clear();
+    shown.finish();
     if arguments.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else {

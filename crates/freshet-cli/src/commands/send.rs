@@ -10,11 +10,11 @@ use bytes::Bytes;
 use clap::Args;
 use freshet_ingest::secret::Secret;
 use futures::StreamExt as _;
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::courier::{Answer, Courier};
-use crate::output::{bar, complain, say};
+use crate::output::{complain, say};
+use crate::progress::Progress;
 use crate::provider::{Ids, Outgoing, Provider};
 use crate::{environment, stack};
 
@@ -95,9 +95,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let topics = files.iter().map(|file| arguments.topic.clone().map_or_else(|| provider.topic(file), |topic| Ok(Some(topic)))).collect::<Result<Vec<_>>>()?;
     let jobs: Vec<Job> = files.into_iter().zip(topics).map(|(file, topic)| Job { file, topic }).collect();
     let total = jobs.len() as u64 * u64::from(arguments.repeat);
-    let sending = Sending { provider, secret, courier, account: arguments.account, bar: bar("sending", total) };
+    let sending = Sending { provider, secret, courier, account: arguments.account, progress: Progress::new("sending", total) };
     let summary = deliver(&sending, &jobs, arguments.repeat, usize::from(arguments.concurrency)).await;
-    sending.bar.finish_and_clear();
+    sending.progress.finish();
     report(&summary, &sending, total, arguments.json)?;
     let is_done = summary.acknowledged == total;
     Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -113,7 +113,7 @@ struct Sending {
     secret: Secret,
     courier: Courier,
     account: Option<String>,
-    bar: ProgressBar,
+    progress: Progress,
 }
 
 async fn deliver(sending: &Sending, jobs: &[Job], repeat: u32, concurrency: usize) -> Summary {
@@ -133,14 +133,14 @@ async fn deliver(sending: &Sending, jobs: &[Job], repeat: u32, concurrency: usiz
                 None => break,
             },
         }
-        sending.bar.inc(1);
+        sending.progress.advance(1);
     }
     summary.seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     summary
 }
 
 async fn send(sending: &Sending, job: &Job) -> Result<(u64, Answer)> {
-    let Sending { provider, secret, courier, account, bar } = sending;
+    let Sending { provider, secret, courier, account, progress } = sending;
     let body = tokio::fs::read(&job.file).await.context("read the file")?;
     let body = Bytes::from(body);
     let ids = Ids::of(job.topic.as_deref(), &body);
@@ -148,9 +148,8 @@ async fn send(sending: &Sending, job: &Job) -> Result<(u64, Answer)> {
         let outgoing = Outgoing { topic: job.topic.as_deref(), account: account.as_deref(), ids: &ids, body: &body };
         provider.headers(secret, &outgoing, stack::now())
     };
-    let retrying = |why: &str| bar.set_message(format!("sending; trying again: {why}"));
+    let retrying = |why: &str| progress.trouble(why);
     let answer = courier.deliver(body.clone(), headers, retrying).await?;
-    bar.set_message("sending");
     Ok((body.len() as u64, answer))
 }
 

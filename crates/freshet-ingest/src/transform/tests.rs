@@ -77,8 +77,10 @@ fn a_batch_gives_rows_for_its_good_events_and_rejects_the_rest_with_one_outcome(
 
 #[test]
 fn other_headers_and_another_spelling_are_the_same_event() {
-    let one = delivery("shopify", &[("x-shopify-topic", "orders/create"), ("x-shopify-webhook-id", "a")], r#"{"id":1,"total_price":"1.0"}"#);
-    let two = delivery("shopify", &[("shopify-topic", "orders/create"), ("x-shopify-webhook-id", "b")], r#"{"total_price": "1.0", "id": 1.0}"#);
+    let one =
+        delivery("shopify", &[("x-shopify-topic", "orders/create"), ("x-shopify-webhook-id", "a")], r#"{"id":1,"total_price":"1.0"}"#);
+    let two =
+        delivery("shopify", &[("shopify-topic", "orders/create"), ("x-shopify-webhook-id", "b")], r#"{"total_price": "1.0", "id": 1.0}"#);
     let (response, _) = transform(&normalizer(), &event(&[one, two]), &Fetched::new());
     assert_eq!(rows(&response.records[0])[0]["event_id"], rows(&response.records[1])[0]["event_id"]);
 }

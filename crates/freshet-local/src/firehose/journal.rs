@@ -305,10 +305,10 @@ impl Writer {
         for reply in buffer.waiting.drain(..) {
             answer(
                 reply,
-                synced
-                    .as_ref()
-                    .map(|()| ())
-                    .map_err(|source| io::Error::from(source.kind())),
+                match &synced {
+                    Ok(()) => Ok(()),
+                    Err(source) => Err(io::Error::from(source.kind())),
+                },
             );
         }
         if let Err(source) = synced {

@@ -32,7 +32,7 @@ const REPETITIONS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// The longest that Firehose waits for a function.
-const LONGEST_CALL: Duration = Duration::from_secs(300);
+const LONGEST_CALL: Duration = Duration::from_mins(5);
 
 /// A record on its way through the function.
 #[derive(Debug, Clone)]

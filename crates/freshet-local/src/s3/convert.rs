@@ -1,4 +1,4 @@
-//! Between the protocol's words and the store's: refusals, conditions, ETags, checksums.
+//! Between the protocol's words and the store's: refusals, conditions, `ETags`, checksums.
 
 use std::collections::BTreeMap;
 

@@ -34,7 +34,7 @@ pub(super) async fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Resp
         accept_ranges: Some("bytes".to_owned()),
         e_tag: Some(etag(&info.etag)),
         last_modified: Some(Timestamp::from(info.modified)),
-        content_type: content_type(attributes),
+        content_type: Some(content_type(attributes)),
         content_encoding: attributes.content_encoding.clone(),
         content_disposition: attributes.content_disposition.clone(),
         cache_control: attributes.cache_control.clone(),
@@ -60,7 +60,7 @@ pub(super) fn head(store: &Store, input: &HeadObjectInput) -> S3Result<S3Respons
         accept_ranges: Some("bytes".to_owned()),
         e_tag: Some(etag(&info.etag)),
         last_modified: Some(Timestamp::from(info.modified)),
-        content_type: content_type(attributes),
+        content_type: Some(content_type(attributes)),
         content_encoding: attributes.content_encoding.clone(),
         content_disposition: attributes.content_disposition.clone(),
         cache_control: attributes.cache_control.clone(),
@@ -299,8 +299,8 @@ async fn open(path: &Path, from: u64, length: u64) -> S3Result<StreamingBlob> {
     Ok(StreamingBlob::wrap(ReaderStream::with_capacity(file.take(length), PIECE)))
 }
 
-fn content_type(attributes: &Attributes) -> Option<String> {
-    Some(attributes.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned()))
+fn content_type(attributes: &Attributes) -> String {
+    attributes.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned())
 }
 
 fn metadata(attributes: &Attributes) -> Option<s3s::dto::Metadata> {

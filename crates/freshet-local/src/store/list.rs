@@ -54,7 +54,7 @@ impl Store {
     fn page(&self, bucket: &str, listing: &Listing, keys: BTreeSet<String>) -> Result<Page, Refusal> {
         let mut page = Page::default();
         for key in keys {
-            if page.objects.len() + page.groups.len() >= listing.limit && !group(listing, &key).is_some_and(|name| page.groups.last() == Some(&name)) {
+            if page.objects.len() + page.groups.len() >= listing.limit && group(listing, &key).is_none_or(|name| page.groups.last() != Some(&name)) {
                 let last_object = page.objects.last().map(|info| info.key.clone());
                 page.next = last_object.max(page.groups.last().cloned());
                 break;

@@ -31,7 +31,8 @@ pub(crate) enum Condition {
 impl Condition {
     pub(crate) fn check(&self, found: Option<&ObjectInfo>) -> Result<(), Refusal> {
         match (self, found) {
-            (Self::None | Self::IsNot(_), None) | (Self::None | Self::Present, Some(_)) | (Self::Absent, None) => Ok(()),
+            (Self::None | Self::IsNot(_) | Self::Absent, None) |
+(Self::None | Self::Present, Some(_)) => Ok(()),
             (Self::Is(etag), Some(info)) if info.etag == *etag => Ok(()),
             (Self::IsNot(etag), Some(info)) if info.etag != *etag => Ok(()),
             (Self::Is(_) | Self::Present, None) => Err(Refusal::NoSuchKey),

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::segment::SegmentReader;
 use super::*;
 
-const LATER: Duration = Duration::from_secs(3_600);
+const LATER: Duration = Duration::from_hours(1);
 
 struct Opened {
     journal: Journal,

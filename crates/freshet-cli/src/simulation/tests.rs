@@ -1,0 +1,93 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+fn settings(seed: u64) -> Settings {
+    Settings { seed, deliveries: 700, days: 10, until: Millis(1_790_035_200_000) }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let (one, again, other) = (simulate(settings(7)), simulate(settings(7)), simulate(settings(8)));
+    assert_eq!(one.deliveries, again.deliveries);
+    assert_eq!(serde_json::to_string(&one.truth).unwrap(), serde_json::to_string(&again.truth).unwrap());
+    assert_ne!(one.deliveries, other.deliveries);
+}
+
+#[test]
+fn every_delivery_has_one_outcome_and_every_outcome_occurs() {
+    for (seed, deliveries) in [(1, 200), (2, 777), (3, 1_500)] {
+        let world = simulate(Settings { seed, deliveries, ..settings(seed) });
+        assert_eq!(world.deliveries.len(), deliveries);
+        assert_eq!(world.truth.outcomes.values().sum::<u64>(), deliveries as u64);
+        assert_eq!(world.truth.outcomes.len(), 5, "{:?}", world.truth.outcomes);
+    }
+}
+
+#[test]
+fn what_is_stored_is_there_once() {
+    let world = simulate(settings(5));
+    let mut seen = BTreeMap::new();
+    for delivery in world.deliveries.iter().filter(|delivery| delivery.outcome == Outcome::Stored) {
+        let key = (delivery.source, delivery.account.clone(), delivery.topic.clone(), delivery.delivery_id.clone(), delivery.body.clone());
+        assert!(seen.insert(key, ()).is_none());
+    }
+}
+
+#[test]
+fn the_world_covers_every_topic_that_a_table_takes() {
+    let world = simulate(Settings { deliveries: 2_500, ..settings(11) });
+    let topics: BTreeSet<&str> = world.deliveries.iter().filter_map(|delivery| delivery.topic.as_deref()).collect();
+    for topic in ["carts/create", "checkouts/create", "orders/create", "orders/paid", "orders/cancelled", "fulfillments/update", "refunds/create", "customers/create", "products/update"] {
+        assert!(topics.contains(topic), "{topic} is missing in {topics:?}");
+    }
+}
+
+#[test]
+fn an_orders_amounts_add_up() {
+    let world = simulate(settings(13));
+    let amount = |value: &Value| value.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    let mut orders = 0;
+    for delivery in world.deliveries.iter().filter(|delivery| delivery.topic.as_deref() == Some("orders/create")) {
+        let Ok(body) = serde_json::from_slice::<Value>(&delivery.body) else { continue };
+        if body["id"].is_null() {
+            continue;
+        }
+        let sum = amount(&body["subtotal_price"])
+            + amount(&body["total_shipping_price_set"]["shop_money"]["amount"])
+            + amount(&body["total_tip_received"])
+            + if body["taxes_included"] == true { 0 } else { amount(&body["total_tax"]) };
+        assert_eq!(amount(&body["total_price"]), sum);
+        let lines: i64 = body["line_items"].as_array().unwrap().iter().map(|line| amount(&line["price"]) * line["quantity"].as_i64().unwrap()).sum();
+        assert_eq!(amount(&body["total_line_items_price"]), lines);
+        assert_eq!(amount(&body["subtotal_price"]), lines - amount(&body["total_discounts"]));
+        orders += 1;
+    }
+    assert!(orders > 8, "{orders} orders");
+}
+
+#[test]
+fn better_players_win_more_often() {
+    let world = simulate(Settings { deliveries: 3_000, ..settings(17) });
+    let skills: BTreeMap<&str, f64> = world.truth.players.iter().map(|player| (player.puuid.as_str(), player.skill)).collect();
+    let (mut winners, mut losers) = (Vec::new(), Vec::new());
+    for delivery in world.deliveries.iter().filter(|delivery| delivery.source == "game" && delivery.outcome == Outcome::Stored) {
+        let Ok(body) = serde_json::from_slice::<Value>(&delivery.body) else { continue };
+        for participant in body["info"]["participants"].as_array().into_iter().flatten() {
+            let side = if participant["win"] == true { &mut winners } else { &mut losers };
+            side.push(skills[participant["puuid"].as_str().unwrap()]);
+        }
+    }
+    let mean = |skills: &[f64]| skills.iter().sum::<f64>() / skills.len() as f64;
+    assert!(mean(&winners) > mean(&losers) + 0.1, "{} {}", mean(&winners), mean(&losers));
+    assert!(world.truth.players.iter().any(|player| player.is_smurf));
+}
+
+#[test]
+fn people_write_to_the_desk_with_the_address_that_they_buy_with() {
+    let world = simulate(settings(19));
+    let known: BTreeSet<String> = world.truth.people.iter().map(|person| person.email.clone()).collect();
+    let users = world.deliveries.iter().filter(|delivery| delivery.source == "zendesk").filter_map(|delivery| serde_json::from_slice::<Value>(&delivery.body).ok());
+    let emails: Vec<String> = users.filter_map(|body| body["detail"]["email"].as_str().map(|email| email.trim().to_lowercase())).collect();
+    assert!(emails.iter().filter(|email| known.contains(*email)).count() > 5, "{emails:?}");
+}

@@ -1,0 +1,115 @@
+//! A query's rows, streamed into its result file.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use object_store::buffered::BufWriter;
+use tokio::io::AsyncWriteExt;
+
+use super::execution::{Outcome, ResultColumn};
+use super::failure::Failure;
+use super::result_file::csv_row;
+use super::results::ResultPlace;
+use super::session::Session;
+
+/// Rows whose text is written at once, so that a stop is heard between them.
+const ROWS: usize = 1024;
+
+/// What a plan's columns are for a client.
+pub(crate) fn columns(plan: &LogicalPlan) -> Vec<ResultColumn> {
+    let column = |column: freshet_dialect::OutputColumn| ResultColumn { name: column.name, kind: column.kind, precision: column.precision, scale: column.scale };
+    freshet_dialect::output(plan).into_iter().map(column).collect()
+}
+
+/// A plan at work.
+pub(crate) struct Run {
+    plan: Arc<dyn ExecutionPlan>,
+    /// Its rows.
+    pub(crate) rows: SendableRecordBatchStream,
+    cutoff: Option<u64>,
+}
+
+impl Run {
+    /// Begins to run a plan, which may read so many bytes.
+    pub(crate) async fn begin(session: &Session, plan: &LogicalPlan, cutoff: Option<u64>) -> Result<Self, Failure> {
+        let plan = session.state.create_physical_plan(plan).await?;
+        let rows = execute_stream(Arc::clone(&plan), session.state.task_ctx())?;
+        Ok(Self { plan, rows, cutoff })
+    }
+
+    /// The next rows.
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        let batch = self.rows.next().await.transpose()?;
+        if self.cutoff.is_some_and(|cutoff| self.scanned() > cutoff) {
+            return Err(Failure::user("Bytes scanned limit was exceeded"));
+        }
+        Ok(batch)
+    }
+
+    /// The bytes that were read from files.
+    pub(crate) fn scanned(&self) -> u64 {
+        scanned(self.plan.as_ref())
+    }
+}
+
+fn scanned(plan: &dyn ExecutionPlan) -> u64 {
+    let counted = plan.metrics().and_then(|metrics| metrics.sum_by_name("bytes_scanned")).map(|value| value.as_usize() as u64);
+    // What is not Parquet is read whole.
+    let whole = || {
+        let config = plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
+        Some(config.file_groups.iter().flat_map(|group| group.iter()).map(|file| file.object_meta.size).sum())
+    };
+    let own: u64 = counted.filter(|bytes| *bytes > 0).or_else(whole).unwrap_or(0);
+    own + plan.children().into_iter().map(|child| scanned(child.as_ref())).sum::<u64>()
+}
+
+/// Runs a query and writes its rows as CSV.
+pub(crate) async fn select(session: &Session, sql: &str, parameters: &[String], place: &ResultPlace, cutoff: Option<u64>) -> Result<Outcome, Failure> {
+    let plan = session.plan(sql, parameters).await?;
+    let columns = columns(&plan);
+    let fields: Vec<FieldRef> = plan.schema().fields().iter().cloned().collect();
+    let mut run = Run::begin(session, &plan, cutoff).await?;
+    let mut writer = BufWriter::new(Arc::clone(&place.store), place.path.clone());
+    let mut buffer = Vec::new();
+    csv_row(&mut buffer, columns.iter().map(|column| Some(column.name.as_str())));
+    while let Some(batch) = run.next().await? {
+        for begin in (0..batch.num_rows()).step_by(ROWS) {
+            let end = batch.num_rows().min(begin + ROWS);
+            for row in begin..end {
+                let texts: Vec<Option<String>> = fields.iter().zip(batch.columns()).map(|(field, array)| freshet_dialect::text(field, array.as_ref(), row)).collect();
+                csv_row(&mut buffer, texts.iter().map(Option::as_deref));
+            }
+            writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;
+            buffer.clear();
+            tokio::task::yield_now().await;
+        }
+    }
+    writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;
+    writer.shutdown().await.map_err(|error| Failure::user(format!("write the result: {error}")))?;
+    Ok(Outcome { columns, scanned: run.scanned(), ..Outcome::default() })
+}
+
+/// The text of a plan, for EXPLAIN.
+pub(crate) async fn explain(session: &Session, sql: &str, parameters: &[String], is_analyze: bool) -> Result<(Vec<String>, u64), Failure> {
+    let plan = session.plan(sql, parameters).await?;
+    if !is_analyze {
+        let optimized = session.state.optimize(&plan)?;
+        return Ok((format!("{}", optimized.display_indent()).lines().map(str::to_owned).collect(), 0));
+    }
+    let mut run = Run::begin(session, &plan, None).await?;
+    let mut rows = 0;
+    while let Some(batch) = run.next().await? {
+        rows += batch.num_rows();
+    }
+    let mut lines = vec![format!("Rows: {rows}, bytes read: {}", run.scanned())];
+    let text = datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(run.plan.as_ref()).indent(false).to_string();
+    lines.extend(text.lines().map(str::to_owned));
+    Ok((lines, run.scanned()))
+}
