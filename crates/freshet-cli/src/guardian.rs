@@ -62,7 +62,13 @@ impl Findings {
     /// Adds a finding about a statement of a policy.
     fn add_at(&mut self, rule: &'static str, resource: &str, sid: Option<&str>, message: impl Into<String>) {
         let severity = RULES.iter().find(|(id, ..)| *id == rule).map_or(Severity::Error, |(_, severity, _)| *severity);
-        self.0.push(Finding { rule: rule.to_owned(), resource: resource.to_owned(), message: message.into(), severity, sid: sid.map(str::to_owned) });
+        self.0.push(Finding {
+            rule: rule.to_owned(),
+            resource: resource.to_owned(),
+            message: message.into(),
+            severity,
+            sid: sid.map(str::to_owned),
+        });
     }
 }
 

@@ -47,8 +47,14 @@ fn event(value: &Json<'_>, arrived_at: Millis) -> Option<PartnerEvent> {
     let mut body = String::new();
     payload.write(&mut body);
     let is_stub = is_stub(payload, headers.get("x-shopify-topic").or_else(|| headers.get("shopify-topic")).unwrap_or_default());
-    let delivery =
-        Delivery { source: SOURCE.to_owned(), account: None, topic: None, received_at: arrived_at, headers, body: Body::Bytes(body.into_bytes()) };
+    let delivery = Delivery {
+        source: SOURCE.to_owned(),
+        account: None,
+        topic: None,
+        received_at: arrived_at,
+        headers,
+        body: Body::Bytes(body.into_bytes()),
+    };
     Some(PartnerEvent { delivery, is_stub })
 }
 
@@ -77,15 +83,32 @@ mod tests {
     fn rows(record: &[u8]) -> Vec<Value> {
         let normalizer = Normalizer::new(Contract::embedded(), HashKey { id: "k1".to_owned(), secret: Secret::new("key") });
         let record = TransformRecord { record_id: "r".to_owned(), approximate_arrival_timestamp: ARRIVED, data: STANDARD.encode(record) };
-        let event = TransformEvent { invocation_id: String::new(), delivery_stream_arn: String::new(), region: String::new(), records: vec![record] };
+        let event = TransformEvent {
+            invocation_id: String::new(),
+            delivery_stream_arn: String::new(),
+            region: String::new(),
+            records: vec![record],
+        };
         let (response, _) = transform(&normalizer, &event, &Fetched::new());
         let data = STANDARD.decode(&response.records[0].data).unwrap();
         data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect()
     }
 
     fn over_https(topic: &str, body: &str) -> Vec<u8> {
-        let headers = [("X-Shopify-Topic", topic), ("X-Shopify-Shop-Domain", "Acme.myshopify.com"), ("X-Shopify-Webhook-Id", "w1"), ("X-Shopify-Event-Id", "e1")];
-        let delivery = Delivery { source: SOURCE.to_owned(), account: None, topic: None, received_at: Millis(ARRIVED), headers: headers.into_iter().collect(), body: Body::Bytes(body.as_bytes().to_vec()) };
+        let headers = [
+            ("X-Shopify-Topic", topic),
+            ("X-Shopify-Shop-Domain", "Acme.myshopify.com"),
+            ("X-Shopify-Webhook-Id", "w1"),
+            ("X-Shopify-Event-Id", "e1"),
+        ];
+        let delivery = Delivery {
+            source: SOURCE.to_owned(),
+            account: None,
+            topic: None,
+            received_at: Millis(ARRIVED),
+            headers: headers.into_iter().collect(),
+            body: Body::Bytes(body.as_bytes().to_vec()),
+        };
         Envelope::Delivery(delivery).encode()
     }
 
@@ -107,8 +130,12 @@ mod tests {
         for number in 0..1000_u64 {
             // Beyond 2^53, and the bus writes keys in another order, other escapes, and a number otherwise.
             let id = 9_007_199_254_740_993 + number;
-            let webhook = format!(r#"{{"id":{id},"name":"Café {number}","total_price":"60.33","currency":"AUD","weight":1.50,"updated_at":"2026-09-21T10:00:00+11:00","line_items":[]}}"#);
-            let bus = format!(r#"{{"updated_at":"2026-09-21T10:00:00+11:00","currency":"AUD", "line_items": [],"total_price":"60.33","weight":1.5,"name":"Caf\u00e9 {number}","id":{id}}}"#);
+            let webhook = format!(
+                r#"{{"id":{id},"name":"Café {number}","total_price":"60.33","currency":"AUD","weight":1.50,"updated_at":"2026-09-21T10:00:00+11:00","line_items":[]}}"#
+            );
+            let bus = format!(
+                r#"{{"updated_at":"2026-09-21T10:00:00+11:00","currency":"AUD", "line_items": [],"total_price":"60.33","weight":1.5,"name":"Caf\u00e9 {number}","id":{id}}}"#
+            );
             let named = if number % 2 == 0 { r#","X-Shopify-Webhook-Id":"w2","X-Shopify-Event-Id":"e2""# } else { "" };
             let first = ids(&rows(&over_https("orders/create", &webhook)), "shopify_orders");
             assert_eq!(first, ids(&rows(&over_the_bus("orders/create", named, &bus)), "shopify_orders"), "{number}");

@@ -18,7 +18,8 @@ pub async fn signing_secrets(aws: &SdkConfig) -> Result<Secrets, Error> {
     let mut parameters = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| failed(Box::new(error)))?;
-        parameters.extend(page.parameters().iter().filter_map(|parameter| Some((parameter.name()?.to_owned(), parameter.value()?.to_owned()))));
+        parameters
+            .extend(page.parameters().iter().filter_map(|parameter| Some((parameter.name()?.to_owned(), parameter.value()?.to_owned()))));
     }
     by_owner(&path, &parameters)
 }
@@ -61,7 +62,8 @@ mod tests {
 
     #[test]
     fn the_name_says_whose_and_the_value_may_hold_two() {
-        let found = parameters(&[("/freshet/dev/signing-secrets/shopify", "new\nold"), ("/freshet/dev/signing-secrets/zendesk/12345", "hush")]);
+        let found =
+            parameters(&[("/freshet/dev/signing-secrets/shopify", "new\nold"), ("/freshet/dev/signing-secrets/zendesk/12345", "hush")]);
         let secrets = by_owner("/freshet/dev/signing-secrets", &found).unwrap();
         assert_eq!(secrets.of("shopify", Some("a.myshopify.com")).len(), 2);
         assert_eq!(secrets.of("zendesk", Some("12345")).len(), 1);

@@ -11,7 +11,9 @@ use crate::output::{complain, say, table};
 
 /// Arguments of `freshet check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 1 where something is found. SAM and YAML need Python with infra/requirements.txt.\n\nExamples:\n  freshet check\n  freshet check --template template.transformed.json --json\n  freshet check --rules")]
+#[command(
+    after_help = "Exit code 1 where something is found. SAM and YAML need Python with infra/requirements.txt.\n\nExamples:\n  freshet check\n  freshet check --template template.transformed.json --json\n  freshet check --rules"
+)]
 pub(crate) struct Arguments {
     /// The template: SAM or CloudFormation, YAML or JSON.
     #[arg(long, default_value = "infra/template.yaml")]
@@ -32,7 +34,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     if arguments.rules {
-        table(&["rule", "severity", "what holds"], RULES.iter().map(|(id, severity, claim)| vec![(*id).to_owned(), severity_text(*severity).to_owned(), (*claim).to_owned()]));
+        table(
+            &["rule", "severity", "what holds"],
+            RULES.iter().map(|(id, severity, claim)| vec![(*id).to_owned(), severity_text(*severity).to_owned(), (*claim).to_owned()]),
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let python = Source::python(arguments.python, &arguments.template);
@@ -54,7 +59,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     } else if findings.is_empty() {
         say(&format!("{}: no findings, {} rules", arguments.template.display(), RULES.len()));
     } else {
-        table(&["severity", "rule", "resource", "finding"], findings.iter().map(|finding| vec![severity_text(finding.severity).to_owned(), finding.rule.clone(), finding.resource.clone(), finding.message.clone()]));
+        table(
+            &["severity", "rule", "resource", "finding"],
+            findings.iter().map(|finding| {
+                vec![severity_text(finding.severity).to_owned(), finding.rule.clone(), finding.resource.clone(), finding.message.clone()]
+            }),
+        );
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

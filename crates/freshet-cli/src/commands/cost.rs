@@ -29,7 +29,9 @@ pub(crate) enum By {
 /// Arguments of `freshet cost`.
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, Args)]
-#[command(after_help = "Prices, their sources and what is assumed: infra/prices.toml.\n\nExamples:\n  freshet cost --events-per-month 30000 --queries-per-month 300\n  freshet cost --events-per-month 260000000 --freshness-minutes 30 --no-free-tier\n  freshet cost --by source --share shopify=0.9 --share game=0.1 --json")]
+#[command(
+    after_help = "Prices, their sources and what is assumed: infra/prices.toml.\n\nExamples:\n  freshet cost --events-per-month 30000 --queries-per-month 300\n  freshet cost --events-per-month 260000000 --freshness-minutes 30 --no-free-tier\n  freshet cost --by source --share shopify=0.9 --share game=0.1 --json"
+)]
 pub(crate) struct Arguments {
     /// Deliveries a month.
     #[arg(long, conflicts_with = "users")]
@@ -79,9 +81,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let prices = Prices::load(arguments.prices.as_deref())?;
     let sizes = fixture_sizes(&arguments.schemas);
     let shares = shares(&arguments.share, &sizes)?;
-    let measured = shares.iter().map(|(name, part)| part * sizes.get(name).map_or_else(|| prices.measure("event_bytes"), |size| size.mean_bytes)).sum::<f64>();
+    let measured = shares
+        .iter()
+        .map(|(name, part)| part * sizes.get(name).map_or_else(|| prices.measure("event_bytes"), |size| size.mean_bytes))
+        .sum::<f64>();
     let event_bytes = arguments.event_bytes.unwrap_or(if sizes.is_empty() { prices.measure("event_bytes") } else { measured });
-    let events = arguments.events_per_month.or_else(|| arguments.users.map(|users| users * prices.measure("events_per_user"))).unwrap_or(30_000.0);
+    let events =
+        arguments.events_per_month.or_else(|| arguments.users.map(|users| users * prices.measure("events_per_user"))).unwrap_or(30_000.0);
     if !(events >= 0.0 && arguments.queries_per_month >= 0.0 && event_bytes > 0.0) {
         bail!("numbers are not below 0");
     }
@@ -95,7 +101,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         let number = queries.len() as f64;
         queries.iter().map(|query| query.1).sum::<f64>() / number
     });
-    let workload = Workload { events, queries: arguments.queries_per_month, event_bytes, door: arguments.door, has_tracing: arguments.tracing, has_free_tier: !arguments.no_free_tier, freshness, scanned_bytes };
+    let workload = Workload {
+        events,
+        queries: arguments.queries_per_month,
+        event_bytes,
+        door: arguments.door,
+        has_tracing: arguments.tracing,
+        has_free_tier: !arguments.no_free_tier,
+        freshness,
+        scanned_bytes,
+    };
     let month = estimate(&prices, &workload);
     let by = arguments.by.map(|by| {
         let shares = shares.iter().map(|(name, part)| {
@@ -118,11 +133,13 @@ fn shares(given: &[String], sizes: &BTreeMap<String, SourceSize>) -> Result<BTre
     let mut parts = BTreeMap::new();
     for share in given {
         let (name, part) = share.split_once('=').context("--share takes SOURCE=PART")?;
-        let part: f64 = part.parse().ok().filter(|part| *part > 0.0).with_context(|| format!("--share {name}: a part is a number above 0"))?;
+        let part: f64 =
+            part.parse().ok().filter(|part| *part > 0.0).with_context(|| format!("--share {name}: a part is a number above 0"))?;
         parts.insert(name.to_owned(), part);
     }
     if parts.is_empty() {
-        let known: Vec<String> = Contract::embedded().sources().iter().filter(|source| source.signature.is_some()).map(|source| source.name.clone()).collect();
+        let known: Vec<String> =
+            Contract::embedded().sources().iter().filter(|source| source.signature.is_some()).map(|source| source.name.clone()).collect();
         let names = known.into_iter().filter(|name| sizes.is_empty() || sizes.contains_key(name));
         parts.extend(names.map(|name| (name, 1.0)));
     }
@@ -184,8 +201,15 @@ fn breakers(prices: &Prices, workload: &Workload, month: &Estimate) -> Vec<(Stri
     found
 }
 
-fn report(prices: &Prices, workload: &Workload, month: &Estimate, by: Option<&BTreeMap<String, f64>>, live: Option<&[(String, f64, f64)]>) -> Value {
-    let grown = |factor: f64| estimate(prices, &Workload { events: workload.events * factor, queries: workload.queries * factor, ..*workload });
+fn report(
+    prices: &Prices,
+    workload: &Workload,
+    month: &Estimate,
+    by: Option<&BTreeMap<String, f64>>,
+    live: Option<&[(String, f64, f64)]>,
+) -> Value {
+    let grown =
+        |factor: f64| estimate(prices, &Workload { events: workload.events * factor, queries: workload.queries * factor, ..*workload });
     let growth: Vec<Value> = [1.0, 10.0, 100.0].map(|factor| {
         let month = grown(factor);
         json!({"factor": factor, "events_per_month": workload.events * factor, "queries_per_month": workload.queries * factor, "total_usd": cents(month.total_usd), "largest": month.largest().map(|line| line.service), "freshness_minutes": month.freshness_minutes})
@@ -230,24 +254,62 @@ fn money(usd: f64) -> String {
 }
 
 fn print(workload: &Workload, month: &Estimate, report: &Value, by: Option<&BTreeMap<String, f64>>, live: Option<&[(String, f64, f64)]>) {
-    table(&["service", "USD a month", "how"], month.lines.iter().map(|line| vec![line.service.to_owned(), money(line.usd), line.how.clone()]).chain([vec!["total".to_owned(), money(month.total_usd), format!("{} deliveries of {:.0} bytes, {} queries", workload.events, workload.event_bytes, workload.queries)]]));
+    table(
+        &["service", "USD a month", "how"],
+        month.lines.iter().map(|line| vec![line.service.to_owned(), money(line.usd), line.how.clone()]).chain([vec![
+            "total".to_owned(),
+            money(month.total_usd),
+            format!("{} deliveries of {:.0} bytes, {} queries", workload.events, workload.event_bytes, workload.queries),
+        ]]),
+    );
     let fresh = month.freshness;
-    say(&format!("A row is in its table at most {:.0} minutes after it came: the stream flushes every {:.0} s, and {} compactions run a day.", month.freshness_minutes, fresh.flush_seconds, fresh.compactions_a_day));
+    say(&format!(
+        "A row is in its table at most {:.0} minutes after it came: the stream flushes every {:.0} s, and {} compactions run a day.",
+        month.freshness_minutes, fresh.flush_seconds, fresh.compactions_a_day
+    ));
     if let Some(largest) = month.largest() {
-        say(&format!("The largest line is {}. Packing small records up to 5 KB would save {}. The tables of a month add {} to each later month that keeps them.", largest.service, money(month.packing_saves_usd), money(month.storage_grows_usd)));
+        say(&format!(
+            "The largest line is {}. Packing small records up to 5 KB would save {}. The tables of a month add {} to each later month that keeps them.",
+            largest.service,
+            money(month.packing_saves_usd),
+            money(month.storage_grows_usd)
+        ));
     }
-    say(&format!("So little because: {}, functions on arm64, system logs at WARN, tracing {}, SSE-S3 and SSM parameters without a monthly price, alarms within the ten that are free{}.", match workload.door {
-        Door::FunctionUrl => "a Function URL in place of an HTTP API",
-        Door::HttpApi => "an HTTP API, which a Function URL would save",
-        Door::EventBridge => "no receiver",
-    }, if workload.has_tracing { "on" } else { "off" }, if workload.has_free_tier { ", the free tier counted" } else { ", the free tier left out" }));
-    let text = |value: &Value, key: &str| value.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).unwrap_or_default();
+    say(&format!(
+        "So little because: {}, functions on arm64, system logs at WARN, tracing {}, SSE-S3 and SSM parameters without a monthly price, alarms within the ten that are free{}.",
+        match workload.door {
+            Door::FunctionUrl => "a Function URL in place of an HTTP API",
+            Door::HttpApi => "an HTTP API, which a Function URL would save",
+            Door::EventBridge => "no receiver",
+        },
+        if workload.has_tracing { "on" } else { "off" },
+        if workload.has_free_tier { ", the free tier counted" } else { ", the free tier left out" }
+    ));
+    let text = |value: &Value, key: &str| {
+        value.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).unwrap_or_default()
+    };
     let list = |key: &str| report.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let usd = |value: &Value, key: &str| money(value.get(key).and_then(Value::as_f64).unwrap_or_default());
     say("\nGrowth");
-    table(&["", "deliveries", "queries", "USD a month", "largest line"], list("growth").iter().map(|row| vec![format!("×{}", text(row, "factor").trim_end_matches(".0")), text(row, "events_per_month"), text(row, "queries_per_month"), usd(row, "total_usd"), text(row, "largest")]));
+    table(
+        &["", "deliveries", "queries", "USD a month", "largest line"],
+        list("growth").iter().map(|row| {
+            vec![
+                format!("×{}", text(row, "factor").trim_end_matches(".0")),
+                text(row, "events_per_month"),
+                text(row, "queries_per_month"),
+                usd(row, "total_usd"),
+                text(row, "largest"),
+            ]
+        }),
+    );
     say("\nFreshness");
-    table(&["minutes at most", "flush, s", "compactions a day", "USD a month"], list("freshness").iter().map(|row| vec![text(row, "freshness_minutes"), text(row, "flush_seconds"), text(row, "compactions_a_day"), usd(row, "total_usd")]));
+    table(
+        &["minutes at most", "flush, s", "compactions a day", "USD a month"],
+        list("freshness").iter().map(|row| {
+            vec![text(row, "freshness_minutes"), text(row, "flush_seconds"), text(row, "compactions_a_day"), usd(row, "total_usd")]
+        }),
+    );
     say("\nWhat would add to it");
     table(&["what", "USD a month"], list("breakers").iter().map(|row| vec![text(row, "what"), usd(row, "adds_usd")]));
     if let Some(by) = by {
@@ -256,6 +318,9 @@ fn print(workload: &Workload, month: &Estimate, report: &Value, by: Option<&BTre
     }
     if let Some(queries) = live {
         say("\nNamed queries, on all columns and days of the tables that are there");
-        table(&["query", "MB at most", "USD at most"], queries.iter().map(|(name, bytes, usd)| vec![name.clone(), format!("{:.1}", bytes / 1e6), format!("${usd:.6}")]));
+        table(
+            &["query", "MB at most", "USD at most"],
+            queries.iter().map(|(name, bytes, usd)| vec![name.clone(), format!("{:.1}", bytes / 1e6), format!("${usd:.6}")]),
+        );
     }
 }

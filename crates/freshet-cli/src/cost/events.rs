@@ -21,7 +21,8 @@ pub(crate) fn fixture_sizes(schemas: &Path) -> BTreeMap<String, SourceSize> {
     for source in folders(schemas) {
         let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let files = folders(&source.join("fixtures")).into_iter().flat_map(|table| entries(&table));
-        let bodies: Vec<u64> = files.filter(|path| !path.to_string_lossy().ends_with(".rows.json")).filter_map(|path| body_bytes(&path)).collect();
+        let bodies: Vec<u64> =
+            files.filter(|path| !path.to_string_lossy().ends_with(".rows.json")).filter_map(|path| body_bytes(&path)).collect();
         if name != "lake" && !bodies.is_empty() {
             #[expect(clippy::cast_precision_loss, reason = "sizes of small files")]
             let mean_bytes = bodies.iter().sum::<u64>() as f64 / bodies.len() as f64;

@@ -139,7 +139,9 @@ pub(crate) fn estimate(prices: &Prices, workload: &Workload) -> Estimate {
     let freshness = workload.freshness.unwrap_or_else(|| Freshness::by_bytes(prices, bytes / DAYS));
     let mut lines = Vec::new();
     let mut line = |service: &'static str, usd: f64, driver: Driver, how: String| lines.push(Line { service, usd, how, driver });
-    let mut lambda = |invocations: f64, used: f64| prices.usd("lambda_requests", requests.beyond(invocations)) + prices.usd("lambda_gb_seconds_arm64", gb_seconds.beyond(used));
+    let mut lambda = |invocations: f64, used: f64| {
+        prices.usd("lambda_requests", requests.beyond(invocations)) + prices.usd("lambda_gb_seconds_arm64", gb_seconds.beyond(used))
+    };
 
     if workload.door == Door::EventBridge {
         line("EventBridge", prices.usd("eventbridge", events), Driver::Events, format!("{} partner events", count(events)));
@@ -151,7 +153,12 @@ pub(crate) fn estimate(prices: &Prices, workload: &Workload) -> Estimate {
         line("HTTP API", prices.usd("http_api", events), Driver::Events, format!("{} requests", count(events)));
     }
     let billed = events * (record / of("rounding_bytes")).ceil() * of("rounding_bytes") / GIB;
-    line("Firehose", prices.usd("firehose", billed), Driver::Events, format!("{billed:.2} GB billed for {:.2} GB: each record is rounded up to 5 KB", bytes / GIB));
+    line(
+        "Firehose",
+        prices.usd("firehose", billed),
+        Driver::Events,
+        format!("{billed:.2} GB billed for {:.2} GB: each record is rounded up to 5 KB", bytes / GIB),
+    );
 
     let batches = (bytes / of("transformer_batch_bytes")).max(windows(TRANSFORM_SECONDS, events));
     let used = batches * of("transformer_milliseconds") / 1000.0 * of("transformer_gigabytes");
@@ -164,29 +171,76 @@ pub(crate) fn estimate(prices: &Prices, workload: &Workload) -> Estimate {
 
     let flushed = windows(freshness.flush_seconds, events).max(bytes / of("flush_bytes"));
     let landed = prices.usd("s3_put", 2.0 * flushed);
-    line("S3 requests of the stream", landed, Driver::Fixed, format!("{} PUT: rows and what came in, every {} s", count(2.0 * flushed), freshness.flush_seconds));
+    line(
+        "S3 requests of the stream",
+        landed,
+        Driver::Fixed,
+        format!("{} PUT: rows and what came in, every {} s", count(2.0 * flushed), freshness.flush_seconds),
+    );
     let (puts, gets) = (runs * (of("compaction_lists") + of("compaction_puts")), runs * of("compaction_gets") + flushed);
-    line("S3 requests of compaction", prices.usd("s3_put", puts) + prices.usd("s3_get", gets), Driver::Fixed, format!("{} PUT and LIST, {} GET", count(puts), count(gets)));
+    line(
+        "S3 requests of compaction",
+        prices.usd("s3_put", puts) + prices.usd("s3_get", gets),
+        Driver::Fixed,
+        format!("{} PUT and LIST, {} GET", count(puts), count(gets)),
+    );
 
     let (raw, tables) = (bytes / of("gzip_ratio") * of("raw_days") / DAYS / GB, bytes / of("parquet_ratio") / GB);
-    line("S3 storage", prices.usd("s3_storage", raw + tables), Driver::Bytes, format!("{raw:.2} GB of what came in for {} days, {tables:.2} GB of tables", of("raw_days")));
+    line(
+        "S3 storage",
+        prices.usd("s3_storage", raw + tables),
+        Driver::Bytes,
+        format!("{raw:.2} GB of what came in for {} days, {tables:.2} GB of tables", of("raw_days")),
+    );
 
     let scanned = workload.scanned_bytes.unwrap_or_else(|| bytes / of("parquet_ratio") * of("query_days") / DAYS * of("query_columns"));
     let scanned = scanned.max(of("query_least_bytes"));
     let asked = prices.usd("athena", workload.queries * scanned);
     line("Athena", asked, Driver::Queries, format!("{} queries of {:.0} MB", count(workload.queries), scanned / 1e6));
     let (puts, gets) = (workload.queries * of("query_puts"), workload.queries * of("query_gets"));
-    line("S3 requests of queries", prices.usd("s3_put", puts) + prices.usd("s3_get", gets), Driver::Queries, format!("{} PUT and LIST, {} GET", count(puts), count(gets)));
+    line(
+        "S3 requests of queries",
+        prices.usd("s3_put", puts) + prices.usd("s3_get", gets),
+        Driver::Queries,
+        format!("{} PUT and LIST, {} GET", count(puts), count(gets)),
+    );
 
     let logs = runs * of("log_bytes_a_compaction") / GB;
-    line("logs", prices.usd("logs_ingested", free("logs_ingested").beyond(logs)), Driver::Fixed, format!("{logs:.4} GB: the functions log at WARN, the compactor at INFO"));
-    for (service, name, price) in [("metrics", "metrics", "metrics"), ("alarms", "alarms", "alarms"), ("dashboard", "dashboards", "dashboards")] {
-        line(service, prices.usd(price, free(name).beyond(of(name))), Driver::Fixed, format!("{} {}, {} of the account are free", of(name), prices.unit(price), if workload.has_free_tier { prices.free(name) } else { 0.0 }));
+    line(
+        "logs",
+        prices.usd("logs_ingested", free("logs_ingested").beyond(logs)),
+        Driver::Fixed,
+        format!("{logs:.4} GB: the functions log at WARN, the compactor at INFO"),
+    );
+    for (service, name, price) in
+        [("metrics", "metrics", "metrics"), ("alarms", "alarms", "alarms"), ("dashboard", "dashboards", "dashboards")]
+    {
+        line(
+            service,
+            prices.usd(price, free(name).beyond(of(name))),
+            Driver::Fixed,
+            format!(
+                "{} {}, {} of the account are free",
+                of(name),
+                prices.unit(price),
+                if workload.has_free_tier { prices.free(name) } else { 0.0 }
+            ),
+        );
     }
     let lookups = workload.queries * 5.0;
-    line("Glue and Scheduler", prices.usd("glue_requests", free("glue_requests").beyond(lookups)) + prices.usd("scheduler", free("scheduler").beyond(runs)), Driver::Queries, format!("{} look-ups, {} starts", count(lookups), count(runs)));
+    line(
+        "Glue and Scheduler",
+        prices.usd("glue_requests", free("glue_requests").beyond(lookups)) + prices.usd("scheduler", free("scheduler").beyond(runs)),
+        Driver::Queries,
+        format!("{} look-ups, {} starts", count(lookups), count(runs)),
+    );
     let traced = if workload.has_tracing { events + batches + runs } else { 0.0 };
-    line("tracing", prices.usd("traces", free("traces").beyond(traced)), Driver::Events, if workload.has_tracing { format!("{} traces", count(traced)) } else { "off".to_owned() });
+    line(
+        "tracing",
+        prices.usd("traces", free("traces").beyond(traced)),
+        Driver::Events,
+        if workload.has_tracing { format!("{} traces", count(traced)) } else { "off".to_owned() },
+    );
 
     let packed = bytes / GIB;
     Estimate {

@@ -7,7 +7,16 @@ use std::collections::BTreeMap;
 use super::{Door, Freshness, Prices, Share, Workload, estimate, split};
 
 fn workload(events: f64, queries: f64) -> Workload {
-    Workload { events, queries, event_bytes: 2048.0, door: Door::FunctionUrl, has_tracing: false, has_free_tier: true, freshness: None, scanned_bytes: None }
+    Workload {
+        events,
+        queries,
+        event_bytes: 2048.0,
+        door: Door::FunctionUrl,
+        has_tracing: false,
+        has_free_tier: true,
+        freshness: None,
+        scanned_bytes: None,
+    }
 }
 
 fn check(name: &str, found: f64, by_hand: f64) {
@@ -27,7 +36,11 @@ fn a_thousand_events_a_day_by_hand() {
     // 2,748 bytes × 1,000 a day are less than 8 MB: one compaction a day. 2,880 quarters of an hour, nearly all with an event.
     let flushed = 2880.0 * (1.0 - (-30_000.0_f64 / 2880.0).exp());
     check("stream", line("S3 requests of the stream"), flushed * 2.0 * 0.000_005);
-    check("compaction's requests", line("S3 requests of compaction"), 30.0 * (165.0 + 18.0) * 0.000_005 + (30.0 * 550.0 + flushed) * 0.000_000_4);
+    check(
+        "compaction's requests",
+        line("S3 requests of compaction"),
+        30.0 * (165.0 + 18.0) * 0.000_005 + (30.0 * 550.0 + flushed) * 0.000_000_4,
+    );
     let gigabytes = 30_000.0 * 2748.0 / 1e9;
     check("storage", line("S3 storage"), (gigabytes / 5.0 + gigabytes / 10.0) * 0.023);
     check("Athena", line("Athena"), 300.0 * 10e6 / 1e12 * 5.0);
@@ -64,7 +77,8 @@ fn freshness_without_a_free_tier_by_hand() {
     let freshness = Freshness::within(60.0).unwrap();
     // A third of the hour is more than Firehose can buffer: 15 minutes, one in the transformation, 44 to the next compaction.
     assert_eq!((freshness.flush_seconds, freshness.compactions_a_day), (900.0, 33.0));
-    let month = estimate(&Prices::load(None).unwrap(), &Workload { has_free_tier: false, freshness: Some(freshness), ..workload(30_000.0, 300.0) });
+    let month =
+        estimate(&Prices::load(None).unwrap(), &Workload { has_free_tier: false, freshness: Some(freshness), ..workload(30_000.0, 300.0) });
     let line = |service: &str| month.lines.iter().find(|line| line.service == service).unwrap().usd;
     check("receiver", line("receiver"), 30_000.0 * 0.2e-6 + 30_000.0 * 0.015 * 0.125 * 0.000_013_333_4);
     let runs = 33.0 * 30.0;
@@ -94,8 +108,16 @@ fn the_parts_of_the_sources_sum_up_to_the_total() {
 fn every_price_has_a_source_and_another_file_overrides_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.toml");
-    std::fs::write(&path, "[price.athena]\nusd = 6.0\nper = 1000000000000\nunit = \"bytes scanned\"\nsource = \"our contract\"\nas_of = \"2026-11-01\"\n").unwrap();
+    std::fs::write(
+        &path,
+        "[price.athena]\nusd = 6.0\nper = 1000000000000\nunit = \"bytes scanned\"\nsource = \"our contract\"\nas_of = \"2026-11-01\"\n",
+    )
+    .unwrap();
     check("own price", Prices::load(Some(&path)).unwrap().usd("athena", 1e12), 6.0);
-    std::fs::write(&path, "[price.athena]\nusd = 6.0\nper = 1000000000000\nunit = \"bytes scanned\"\nsource = \"\"\nas_of = \"2026-11-01\"\n").unwrap();
+    std::fs::write(
+        &path,
+        "[price.athena]\nusd = 6.0\nper = 1000000000000\nunit = \"bytes scanned\"\nsource = \"\"\nas_of = \"2026-11-01\"\n",
+    )
+    .unwrap();
     assert!(Prices::load(Some(&path)).is_err(), "a price without a source");
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::Findings;
 use super::policy;
 use super::template::{Resource, Template};
-use super::Findings;
 
 /// What a whole lake must be told of: the metric, and what it means. Any one name of a group will do.
 const NEEDED: &[(&[&str], &str)] = &[
@@ -42,20 +42,44 @@ fn judge_alarm(template: &Template, alarm: &Resource, findings: &mut Findings) {
     if template.list(actions).is_empty() {
         findings.add("alarm-action", alarm.name, "tells nobody");
     }
-    let topics = actions.and_then(Value::as_array).into_iter().flatten().flat_map(|action| template.references(action)).filter_map(|name| template.resource(&name));
+    let topics = actions
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .flat_map(|action| template.references(action))
+        .filter_map(|name| template.resource(&name));
     for topic in topics.filter(|resource| resource.kind == "AWS::SNS::Topic") {
         let key = template.text(topic.property("/KmsMasterKeyId"));
         if key.ends_with("alias/aws/sns") {
-            findings.add("alarm-topic", alarm.name, format!("cannot publish to {}: the policy of alias/aws/sns does not let alarms use it", topic.name));
+            findings.add(
+                "alarm-topic",
+                alarm.name,
+                format!("cannot publish to {}: the policy of alias/aws/sns does not let alarms use it", topic.name),
+            );
         }
-        let policies: Vec<Resource> = template.of("AWS::SNS::TopicPolicy").filter(|policy| policy.property("/Topics").and_then(Value::as_array).into_iter().flatten().flat_map(|name| template.references(name)).any(|name| name == topic.name)).collect();
+        let policies: Vec<Resource> = template
+            .of("AWS::SNS::TopicPolicy")
+            .filter(|policy| {
+                policy
+                    .property("/Topics")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|name| template.references(name))
+                    .any(|name| name == topic.name)
+            })
+            .collect();
         let allows = policies.iter().any(|resource| {
             policy::statements(template, resource.property("/PolicyDocument")).iter().any(|statement| {
                 statement.is_allow && statement.principals(template, "Service").iter().any(|service| service == "cloudwatch.amazonaws.com")
             })
         });
         if !policies.is_empty() && !allows {
-            findings.add("alarm-topic", alarm.name, format!("cannot publish to {}: its policy does not name cloudwatch.amazonaws.com", topic.name));
+            findings.add(
+                "alarm-topic",
+                alarm.name,
+                format!("cannot publish to {}: its policy does not name cloudwatch.amazonaws.com", topic.name),
+            );
         }
     }
 }

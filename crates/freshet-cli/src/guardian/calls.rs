@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
+use super::Findings;
 use super::policy::{self, keys};
 use super::template::{Resource, Template};
-use super::Findings;
 
 /// What a binary of ours calls and reads.
 #[derive(Debug)]
@@ -78,7 +78,13 @@ pub(crate) fn judge(template: &Template, findings: &mut Findings) {
 }
 
 fn judge_environment(function: &Resource, binary: &Binary, findings: &mut Findings) {
-    let set: Vec<&str> = function.property("/Environment/Variables").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let set: Vec<&str> = function
+        .property("/Environment/Variables")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect();
     for name in binary.required.iter().filter(|name| !set.contains(name)) {
         findings.add("function-environment", function.name, format!("does not set {name}, which {} reads", binary.name));
     }
@@ -112,7 +118,12 @@ fn judge_role(template: &Template, function: &Resource, binary: &Binary, finding
         // A star is a finding of its own.
         let is_star = action.ends_with('*');
         if !platform && !is_star && !binary.calls.iter().any(|(call, needed)| action == call && part == needed) {
-            findings.add_at("iam-call-surplus", role.name, Some(sid), format!("allows {action}{}, which {} does not call", on(part), binary.name));
+            findings.add_at(
+                "iam-call-surplus",
+                role.name,
+                Some(sid),
+                format!("allows {action}{}, which {} does not call", on(part), binary.name),
+            );
         }
     }
 }

@@ -49,19 +49,27 @@ fn cron_fault(cron: &str) -> Option<String> {
     if marks != 1 || (fields[2] != "?" && fields[4] != "?") {
         return Some("exactly one of day of month and day of week is `?`".to_owned());
     }
-    fields.iter().zip(FIELDS).filter(|(text, _)| **text != "?").find_map(|(text, field)| {
-        text.split(',').find_map(|part| part_fault(part, field))
-    })
+    fields
+        .iter()
+        .zip(FIELDS)
+        .filter(|(text, _)| **text != "?")
+        .find_map(|(text, field)| text.split(',').find_map(|part| part_fault(part, field)))
 }
 
 fn part_fault(part: &str, (name, least, greatest, words): Field) -> Option<String> {
     let wrong = || Some(format!("{part} is no {name}"));
     let number = |text: &str| {
-        let by_word = words.iter().position(|word| word.eq_ignore_ascii_case(text)).and_then(|place| u32::try_from(place).ok()).map(|place| place + least);
+        let by_word = words
+            .iter()
+            .position(|word| word.eq_ignore_ascii_case(text))
+            .and_then(|place| u32::try_from(place).ok())
+            .map(|place| place + least);
         by_word.or_else(|| text.parse().ok()).filter(|number| (least..=greatest).contains(number))
     };
     let is_day = name.starts_with("day");
-    if is_day && (part == "L" || (name == "day of month" && (part == "LW" || part.strip_suffix('W').is_some_and(|day| number(day).is_some())))) {
+    if is_day
+        && (part == "L" || (name == "day of month" && (part == "LW" || part.strip_suffix('W').is_some_and(|day| number(day).is_some()))))
+    {
         return None;
     }
     if name == "day of week" {
@@ -89,14 +97,45 @@ mod tests {
 
     #[test]
     fn good_expressions_have_no_fault() {
-        for good in ["rate(1 hour)", "rate(6 hours)", "cron(20 0/6 * * ? *)", "cron(0 10 * * ? *)", "cron(15 12 ? * MON-FRI 2026-2028)", "cron(0 8 1,15 * ? *)", "cron(0 9 L * ? *)", "cron(0 9 ? * 2#1 *)", "cron(0 9 ? * 6L *)", "cron(*/5 * 3W JAN-MAR ? *)", "at(2026-11-20T13:00:00)"] {
+        for good in [
+            "rate(1 hour)",
+            "rate(6 hours)",
+            "cron(20 0/6 * * ? *)",
+            "cron(0 10 * * ? *)",
+            "cron(15 12 ? * MON-FRI 2026-2028)",
+            "cron(0 8 1,15 * ? *)",
+            "cron(0 9 L * ? *)",
+            "cron(0 9 ? * 2#1 *)",
+            "cron(0 9 ? * 6L *)",
+            "cron(*/5 * 3W JAN-MAR ? *)",
+            "at(2026-11-20T13:00:00)",
+        ] {
             assert_eq!(fault(good), None, "{good}");
         }
     }
 
     #[test]
     fn bad_expressions_have_one() {
-        for bad in ["cron(10 * * * * *)", "cron(10 * ? * ? *)", "cron(10 * * ? *)", "cron(60 * * * ? *)", "cron(0 24 * * ? *)", "cron(0 0 0 * ? *)", "cron(0 0 ? 13 MON *)", "cron(0 0 ? * 8 *)", "cron(? * * * * *)", "cron(5-1 * * * ? *)", "cron(*/0 * * * ? *)", "rate(1 hours)", "rate(2 hour)", "rate(0 hours)", "rate(6)", "every hour", "cron()", "0 12 * * *"] {
+        for bad in [
+            "cron(10 * * * * *)",
+            "cron(10 * ? * ? *)",
+            "cron(10 * * ? *)",
+            "cron(60 * * * ? *)",
+            "cron(0 24 * * ? *)",
+            "cron(0 0 0 * ? *)",
+            "cron(0 0 ? 13 MON *)",
+            "cron(0 0 ? * 8 *)",
+            "cron(? * * * * *)",
+            "cron(5-1 * * * ? *)",
+            "cron(*/0 * * * ? *)",
+            "rate(1 hours)",
+            "rate(2 hour)",
+            "rate(0 hours)",
+            "rate(6)",
+            "every hour",
+            "cron()",
+            "0 12 * * *",
+        ] {
             assert!(fault(bad).is_some(), "{bad}");
         }
     }

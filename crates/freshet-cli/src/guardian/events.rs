@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::Findings;
 use super::cron;
 use super::policy;
 use super::template::{Resource, Template};
-use super::Findings;
 
 const MOST_RULE_RETRIES: f64 = 50.0;
 const MOST_SCHEDULE_RETRIES: f64 = 10.0;
@@ -106,7 +106,8 @@ fn judge_queue(template: &Template, queue: &Resource, findings: &mut Findings) {
         return;
     }
     let has_alarm = template.of("AWS::CloudWatch::Alarm").any(|alarm| {
-        let watches = alarm.property("/Dimensions").and_then(Value::as_array).into_iter().flatten().filter_map(|dimension| dimension.get("Value"));
+        let watches =
+            alarm.property("/Dimensions").and_then(Value::as_array).into_iter().flatten().filter_map(|dimension| dimension.get("Value"));
         let text = template.text(alarm.property("/MetricName"));
         text == "ApproximateNumberOfMessagesVisible" && watches.flat_map(|value| template.references(value)).any(|name| name == queue.name)
     });
@@ -117,11 +118,19 @@ fn judge_queue(template: &Template, queue: &Resource, findings: &mut Findings) {
 
 fn judge_queue_policy(template: &Template, resource: &Resource, findings: &mut Findings) {
     for statement in policy::statements(template, resource.property("/PolicyDocument")).iter().filter(|statement| statement.is_allow) {
-        let anybody = statement.principals(template, "AWS").iter().chain(&statement.principals(template, "Service")).any(|principal| principal == "*");
+        let anybody = statement
+            .principals(template, "AWS")
+            .iter()
+            .chain(&statement.principals(template, "Service"))
+            .any(|principal| principal == "*");
         let is_send_only = statement.actions.iter().all(|action| action.eq_ignore_ascii_case("sqs:SendMessage"));
         if anybody || !statement.is_for_a_source() || !is_send_only {
             let sid = &statement.sid;
-            findings.add("queue-policy", resource.name, format!("{sid} must allow one service sqs:SendMessage, for this account (aws:SourceAccount)"));
+            findings.add(
+                "queue-policy",
+                resource.name,
+                format!("{sid} must allow one service sqs:SendMessage, for this account (aws:SourceAccount)"),
+            );
         }
     }
 }

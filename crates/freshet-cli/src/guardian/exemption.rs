@@ -37,7 +37,9 @@ pub(crate) fn apply(template: &Template, found: Vec<Finding>, today: &str) -> Ve
         }
     }
     let covers = |exemption: &Exemption, finding: &Finding| {
-        exemption.rule == finding.rule && exemption.resource == finding.resource && (exemption.sid.is_none() || exemption.sid == finding.sid.as_deref())
+        exemption.rule == finding.rule
+            && exemption.resource == finding.resource
+            && (exemption.sid.is_none() || exemption.sid == finding.sid.as_deref())
     };
     for exemption in &exemptions {
         if !found.iter().any(|finding| covers(exemption, finding)) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::Findings;
 use super::policy;
 use super::template::{Resource, Template};
-use super::Findings;
 
 /// What Lambda allows, in seconds.
 const LONGEST_TIMEOUT: f64 = 900.0;
@@ -38,7 +38,11 @@ pub(crate) fn judge(template: &Template, findings: &mut Findings) {
         let principal = template.text(permission.property("/Principal"));
         let is_bound = permission.property("/SourceArn").is_some() || permission.property("/SourceAccount").is_some();
         if principal.ends_with(".amazonaws.com") && !is_bound {
-            findings.add("function-permission-source", permission.name, format!("lets {principal} invoke it for whatever account; add SourceArn"));
+            findings.add(
+                "function-permission-source",
+                permission.name,
+                format!("lets {principal} invoke it for whatever account; add SourceArn"),
+            );
         }
     }
 }
@@ -55,12 +59,22 @@ fn judge_shape(template: &Template, function: &Resource, findings: &mut Findings
     if runtime != "provided.al2023" || handler != "bootstrap" {
         findings.add("function-runtime", function.name, format!("runs {handler} on {runtime}; ours are bootstrap on provided.al2023"));
     }
-    let architectures: Vec<String> = function.property("/Architectures").and_then(Value::as_array).into_iter().flatten().flat_map(|value| template.defaults(value)).collect();
+    let architectures: Vec<String> = function
+        .property("/Architectures")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .flat_map(|value| template.defaults(value))
+        .collect();
     if architectures != ["arm64"] {
         findings.add("function-architecture", function.name, "does not run on arm64, which costs a fifth less");
     }
     if function.property("/ReservedConcurrentExecutions").is_none() {
-        findings.add("function-concurrency", function.name, "can take the account's whole concurrency; reserve some, or make it a parameter");
+        findings.add(
+            "function-concurrency",
+            function.name,
+            "can take the account's whole concurrency; reserve some, or make it a parameter",
+        );
     }
 }
 
@@ -69,14 +83,19 @@ fn judge_logs(template: &Template, function: &Resource, findings: &mut Findings)
     let configured = function.property("/LoggingConfig/LogGroup").map(|group| template.references(group)).unwrap_or_default();
     let by_name = |group: &Resource| {
         let name = template.text(group.property("/LogGroupName"));
-        name == format!("/aws/lambda/${{{}}}", function.name) || name == format!("/aws/lambda/{}", template.text(function.property("/FunctionName")))
+        name == format!("/aws/lambda/${{{}}}", function.name)
+            || name == format!("/aws/lambda/{}", template.text(function.property("/FunctionName")))
     };
     if !groups.iter().any(|group| configured.iter().any(|name| name == group.name) || by_name(group)) {
         findings.add("function-log-group", function.name, "has no log group in the template, so Lambda makes one that is kept for ever");
     }
     let is_json = template.text(function.property("/LoggingConfig/LogFormat")) == "JSON";
     if !is_json || template.text(function.property("/LoggingConfig/SystemLogLevel")) != "WARN" {
-        findings.add("function-json-logs", function.name, "does not log JSON with system logs at WARN; START, END and REPORT lines cost more than the function");
+        findings.add(
+            "function-json-logs",
+            function.name,
+            "does not log JSON with system logs at WARN; START, END and REPORT lines cost more than the function",
+        );
     }
 }
 
@@ -84,9 +103,16 @@ fn judge_secrets(template: &Template, function: &Resource, findings: &mut Findin
     for (name, value) in function.property("/Environment/Variables").and_then(Value::as_object).into_iter().flatten() {
         let texts = template.texts(value);
         let is_reference = ["_PATH", "_PARAMETER", "_ARN", "_NAME"].iter().any(|end| name.ends_with(end));
-        let is_named_so = ["SECRET", "PASSWORD", "TOKEN", "API_KEY", "HASH_KEY", "CREDENTIAL", "PRIVATE_KEY"].iter().any(|word| name.to_uppercase().contains(word));
+        let is_named_so = ["SECRET", "PASSWORD", "TOKEN", "API_KEY", "HASH_KEY", "CREDENTIAL", "PRIVATE_KEY"]
+            .iter()
+            .any(|word| name.to_uppercase().contains(word));
         let is_resolved = texts.iter().any(|text| text.contains("{{resolve:secretsmanager") || text.contains("{{resolve:ssm-secure"));
-        let is_no_echo = texts.iter().any(|text| text.strip_prefix("${").and_then(|text| text.strip_suffix('}')).and_then(|name| template.parameter(name)).is_some_and(|parameter| parameter.get("NoEcho").is_some_and(|no_echo| *no_echo == true || *no_echo == "true")));
+        let is_no_echo = texts.iter().any(|text| {
+            text.strip_prefix("${")
+                .and_then(|text| text.strip_suffix('}'))
+                .and_then(|name| template.parameter(name))
+                .is_some_and(|parameter| parameter.get("NoEcho").is_some_and(|no_echo| *no_echo == true || *no_echo == "true"))
+        });
         let looks_so = value.as_str().is_some_and(looks_secret);
         if (is_named_so && !is_reference) || is_resolved || is_no_echo || looks_so {
             findings.add("function-secret", function.name, format!("{name} carries a secret; name an SSM parameter instead"));
@@ -111,18 +137,29 @@ fn judge_callers(template: &Template, function: &Resource, findings: &mut Findin
     if answers_http && timeout >= HTTP_TIMEOUT {
         findings.add("receiver-timeout", function.name, format!("answers HTTP and may take {timeout} s; its caller has long gone"));
     }
-    let transforms = template.of("AWS::KinesisFirehose::DeliveryStream").any(|stream| super::stream::transformers(template, &stream).iter().any(|name| name == function.name));
+    let transforms = template
+        .of("AWS::KinesisFirehose::DeliveryStream")
+        .any(|stream| super::stream::transformers(template, &stream).iter().any(|name| name == function.name));
     if transforms && timeout > TRANSFORM_TIMEOUT {
         findings.add("transformer-timeout", function.name, format!("transforms for Firehose and may take {timeout} s; Firehose waits 300"));
     }
-    let by_rule = template.of("AWS::Events::Rule").flat_map(|rule| rule.property("/Targets").and_then(Value::as_array).into_iter().flatten()).any(|target| refers(target.get("Arn")));
+    let by_rule = template
+        .of("AWS::Events::Rule")
+        .flat_map(|rule| rule.property("/Targets").and_then(Value::as_array).into_iter().flatten())
+        .any(|target| refers(target.get("Arn")));
     let by_schedule = template.of("AWS::Scheduler::Schedule").any(|schedule| refers(schedule.property("/Target/Arn")));
     let by_bucket = super::storage::triggered_directly(template).iter().any(|(_, name, _)| name == function.name);
     let by_topic = template.of("AWS::SNS::Subscription").any(|subscription| refers(subscription.property("/Endpoint")));
-    let has_destination = template.of("AWS::Lambda::EventInvokeConfig").any(|config| refers(config.property("/FunctionName")) && config.property("/DestinationConfig/OnFailure/Destination").is_some());
+    let has_destination = template
+        .of("AWS::Lambda::EventInvokeConfig")
+        .any(|config| refers(config.property("/FunctionName")) && config.property("/DestinationConfig/OnFailure/Destination").is_some());
     let is_asynchronous = by_rule || by_schedule || by_bucket || by_topic;
     if is_asynchronous && !has_destination && function.property("/DeadLetterConfig").is_none() {
-        findings.add("function-dead-letter", function.name, "is invoked asynchronously, and after its retries an event is gone without a trace");
+        findings.add(
+            "function-dead-letter",
+            function.name,
+            "is invoked asynchronously, and after its retries an event is gone without a trace",
+        );
     }
 }
 
@@ -133,7 +170,9 @@ fn judge_url(template: &Template, url: &Resource, findings: &mut Findings) {
     let Some(functions) = url.property("/TargetFunctionArn").map(|function| template.references(function)) else { return };
     for action in ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"] {
         let is_there = template.of("AWS::Lambda::Permission").any(|permission| {
-            let is_for_it = permission.property("/FunctionName").is_some_and(|name| template.references(name).iter().any(|name| functions.contains(name)));
+            let is_for_it = permission
+                .property("/FunctionName")
+                .is_some_and(|name| template.references(name).iter().any(|name| functions.contains(name)));
             is_for_it && template.text(permission.property("/Action")) == action && template.text(permission.property("/Principal")) == "*"
         });
         if !is_there {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::Findings;
 use super::policy::{self, Statement, covers, keys};
 use super::template::{Resource, Template, refers};
-use super::Findings;
 
 /// Services that can only be given roles of their own account, and send no source when they take one.
 const OWN_ACCOUNT_ONLY: &[&str] = &["lambda.amazonaws.com"];
@@ -35,7 +35,12 @@ fn judge_grant(name: &str, statement: &Statement, findings: &mut Findings) {
         findings.add_at("iam-action-star", name, sid, format!("{} allows {action}; name the calls", statement.sid));
     }
     if statement.resources.iter().any(|resource| resource == "*") {
-        findings.add_at("iam-resource-star", name, sid, format!("{} allows {} on every resource", statement.sid, statement.actions.join(", ")));
+        findings.add_at(
+            "iam-resource-star",
+            name,
+            sid,
+            format!("{} allows {} on every resource", statement.sid, statement.actions.join(", ")),
+        );
     }
     if statement.is_negated {
         findings.add_at("iam-not-action", name, sid, format!("{} allows all but something", statement.sid));
@@ -54,7 +59,11 @@ fn judge_trust(template: &Template, role: &Resource, findings: &mut Findings) {
         }
         for service in services.iter().filter(|service| !OWN_ACCOUNT_ONLY.contains(&service.as_str())) {
             if !statement.is_for_a_source() {
-                findings.add("iam-trust-source", role.name, format!("trusts {service} for whatever account; add a condition on aws:SourceAccount"));
+                findings.add(
+                    "iam-trust-source",
+                    role.name,
+                    format!("trusts {service} for whatever account; add a condition on aws:SourceAccount"),
+                );
             }
         }
     }
@@ -63,7 +72,8 @@ fn judge_trust(template: &Template, role: &Resource, findings: &mut Findings) {
 /// Who writes to a bucket that has a key of its own needs the key.
 fn judge_keys(template: &Template, role: &Resource, findings: &mut Findings) {
     let statements = policy::role_statements(template, role);
-    let may = |call: &str| statements.iter().any(|statement| statement.is_allow && statement.actions.iter().any(|action| covers(action, call)));
+    let may =
+        |call: &str| statements.iter().any(|statement| statement.is_allow && statement.actions.iter().any(|action| covers(action, call)));
     for bucket in template.of("AWS::S3::Bucket") {
         let key = bucket.property("/BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/KMSMasterKeyID");
         let writes = statements.iter().any(|statement| {
@@ -72,14 +82,21 @@ fn judge_keys(template: &Template, role: &Resource, findings: &mut Findings) {
                 && statement.resources.iter().any(|resource| refers(resource, bucket.name))
         });
         if key.is_some() && writes && !may("kms:GenerateDataKey") {
-            findings.add("iam-kms-grant", role.name, format!("writes to {}, whose key it may not use: kms:GenerateDataKey is missing", bucket.name));
+            findings.add(
+                "iam-kms-grant",
+                role.name,
+                format!("writes to {}, whose key it may not use: kms:GenerateDataKey is missing", bucket.name),
+            );
         }
     }
 }
 
 fn judge_analyst(template: &Template, role: &Resource, findings: &mut Findings) {
     for statement in policy::role_statements(template, role).iter().filter(|statement| statement.is_allow) {
-        let touches_objects = statement.actions.iter().any(|action| covers(action, "s3:GetObject") || covers(action, "s3:PutObject") || covers(action, "s3:DeleteObject"));
+        let touches_objects = statement
+            .actions
+            .iter()
+            .any(|action| covers(action, "s3:GetObject") || covers(action, "s3:PutObject") || covers(action, "s3:DeleteObject"));
         if touches_objects {
             for resource in &statement.resources {
                 let open = keys(resource).is_some_and(|keys| OPEN_TO_ANALYSTS.iter().any(|prefix| keys.starts_with(prefix)));
@@ -89,7 +106,9 @@ fn judge_analyst(template: &Template, role: &Resource, findings: &mut Findings) 
             }
         }
         let writes = statement.actions.iter().any(|action| covers(action, "s3:PutObject") || covers(action, "s3:DeleteObject"));
-        for resource in statement.resources.iter().filter(|resource| writes && keys(resource).is_some_and(|keys| keys.starts_with("tables/"))) {
+        for resource in
+            statement.resources.iter().filter(|resource| writes && keys(resource).is_some_and(|keys| keys.starts_with("tables/")))
+        {
             findings.add_at("iam-analyst-reach", role.name, Some(&statement.sid), format!("{} writes to {resource}", statement.sid));
         }
     }

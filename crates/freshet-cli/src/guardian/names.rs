@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::template::Template;
 use super::Findings;
+use super::template::Template;
 
 /// Where each type has its physical name.
 const NAMES: &[(&str, &str)] = &[

@@ -51,14 +51,17 @@ pub(crate) fn statements<'a>(template: &Template, document: Option<&'a Value>) -
         None => Vec::new(),
     };
     let bodies = listed.into_iter().flat_map(|statement| template.branches(statement));
-    bodies.enumerate().map(|(place, body)| Statement {
-        sid: body.get("Sid").and_then(Value::as_str).map_or_else(|| format!("statement {}", place + 1), str::to_owned),
-        is_allow: body.get("Effect").and_then(Value::as_str) != Some("Deny"),
-        actions: template.list(body.get("Action")),
-        resources: template.list(body.get("Resource")),
-        is_negated: body.get("NotAction").is_some() || body.get("NotResource").is_some(),
-        body,
-    }).collect()
+    bodies
+        .enumerate()
+        .map(|(place, body)| Statement {
+            sid: body.get("Sid").and_then(Value::as_str).map_or_else(|| format!("statement {}", place + 1), str::to_owned),
+            is_allow: body.get("Effect").and_then(Value::as_str) != Some("Deny"),
+            actions: template.list(body.get("Action")),
+            resources: template.list(body.get("Resource")),
+            is_negated: body.get("NotAction").is_some() || body.get("NotResource").is_some(),
+            body,
+        })
+        .collect()
 }
 
 /// What a role's own policies say, and the policies that are attached to it from elsewhere in the template.
@@ -66,22 +69,29 @@ pub(crate) fn role_statements<'a>(template: &'a Template, role: &Resource<'a>) -
     let inline = role.property("/Policies").and_then(Value::as_array).into_iter().flatten();
     let inline = inline.flat_map(|policy| template.branches(policy)).map(|policy| policy.get("PolicyDocument"));
     let attached = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].into_iter().flat_map(|kind| template.of(kind));
-    let attached = attached.filter(|policy| policy.property("/Roles").is_some_and(|roles| template.references(roles).iter().any(|name| name == role.name)));
+    let attached = attached
+        .filter(|policy| policy.property("/Roles").is_some_and(|roles| template.references(roles).iter().any(|name| name == role.name)));
     let documents: Vec<Option<&Value>> = inline.chain(attached.map(|policy| policy.property("/PolicyDocument"))).collect();
     documents.into_iter().flat_map(|document| statements(template, document)).collect()
 }
 
 /// Every resource that grants rights to whom it is attached, with its statements.
 pub(crate) fn grants(template: &Template) -> Vec<(Resource<'_>, Vec<Statement<'_>>)> {
-    template.resources().filter_map(|resource| match resource.kind {
-        "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" => {
-            let inline = resource.property("/Policies").and_then(Value::as_array).into_iter().flatten();
-            let found = inline.flat_map(|policy| template.branches(policy)).flat_map(|policy| statements(template, policy.get("PolicyDocument"))).collect();
-            Some((resource, found))
-        }
-        "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" => Some((resource, statements(template, resource.property("/PolicyDocument")))),
-        _ => None,
-    }).collect()
+    template
+        .resources()
+        .filter_map(|resource| match resource.kind {
+            "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" => {
+                let inline = resource.property("/Policies").and_then(Value::as_array).into_iter().flatten();
+                let found = inline
+                    .flat_map(|policy| template.branches(policy))
+                    .flat_map(|policy| statements(template, policy.get("PolicyDocument")))
+                    .collect();
+                Some((resource, found))
+            }
+            "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" => Some((resource, statements(template, resource.property("/PolicyDocument")))),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The role of a function.
@@ -100,7 +110,10 @@ pub(crate) fn covers(pattern: &str, call: &str) -> bool {
 
 /// The part of a bucket that a resource text names: `spill/*` of `${Lake.Arn}/spill/*`. Nothing where it names no key.
 pub(crate) fn keys(resource: &str) -> Option<&str> {
-    resource.split_once(".Arn}/").map(|(_, keys)| keys).or_else(|| resource.split_once(":::").and_then(|(_, bucket)| bucket.split_once('/')).map(|(_, keys)| keys))
+    resource
+        .split_once(".Arn}/")
+        .map(|(_, keys)| keys)
+        .or_else(|| resource.split_once(":::").and_then(|(_, bucket)| bucket.split_once('/')).map(|(_, keys)| keys))
 }
 
 /// Whether two prefixes have keys in common.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::template::Template;
 use super::Findings;
+use super::template::Template;
 
 pub(crate) fn judge(template: &Template, findings: &mut Findings) {
     let mut has_ctas = false;
@@ -25,6 +25,10 @@ pub(crate) fn judge(template: &Template, findings: &mut Findings) {
         }
     }
     if template.is_whole() && !has_ctas {
-        findings.add("workgroup-ctas", "AWS::Athena::WorkGroup", "there is no workgroup whose location is not enforced (Metadata Freshet: Purpose: ctas), so dbt and CTAS fail");
+        findings.add(
+            "workgroup-ctas",
+            "AWS::Athena::WorkGroup",
+            "there is no workgroup whose location is not enforced (Metadata Freshet: Purpose: ctas), so dbt and CTAS fail",
+        );
     }
 }

@@ -94,7 +94,12 @@ impl Lint {
 }
 
 fn ask(path: &Path, python: &Path, lints: bool) -> Result<Answer> {
-    let how = || format!("ask {} for the SAM translator and cfn-lint; install them with `python3 -m venv infra/.venv && infra/.venv/bin/pip install -r {REQUIREMENTS}`", python.display());
+    let how = || {
+        format!(
+            "ask {} for the SAM translator and cfn-lint; install them with `python3 -m venv infra/.venv && infra/.venv/bin/pip install -r {REQUIREMENTS}`",
+            python.display()
+        )
+    };
     let done = Command::new(python).arg("-c").arg(DRIVER).args(lints.then_some("--lint")).arg(path).output().with_context(how)?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
@@ -168,7 +173,17 @@ mod tests {
         for line in ["Tags: &tags", "  Tags: *tags", "  <<: *defaults", "- &first a", "  - *first", "[a, *b]"] {
             assert!(has_anchor(line), "{line}");
         }
-        for line in ["Resource: \"*\"", "- cron(0 * * * ? *)", "Default: cron(20 0/6 * * ? *)", "# Tags: *tags", "Value: '*tags'", "Action: s3:*", "a: b && c", "FilterPattern: '{ $.a = \"b\" && $.c = \"d\" }'", "x: !Sub \"${A}/*\""] {
+        for line in [
+            "Resource: \"*\"",
+            "- cron(0 * * * ? *)",
+            "Default: cron(20 0/6 * * ? *)",
+            "# Tags: *tags",
+            "Value: '*tags'",
+            "Action: s3:*",
+            "a: b && c",
+            "FilterPattern: '{ $.a = \"b\" && $.c = \"d\" }'",
+            "x: !Sub \"${A}/*\"",
+        ] {
             assert!(!has_anchor(line), "{line}");
         }
     }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::Findings;
 use super::policy::{self, covers, keys, overlap};
 use super::template::{Resource, Template, refers};
-use super::Findings;
 
 /// What holds personal data as it came, and must be gone after a while.
 const PERSONAL: &[&str] = &["raw/", "spill/", "errors/", "quarantine/"];
@@ -13,7 +13,11 @@ const TABLES: &[&str] = &["tables/", "restricted/", "models/"];
 const MOST_DAYS: f64 = 30.0;
 
 pub(crate) fn judge(template: &Template, findings: &mut Findings) {
-    let delivered: Vec<String> = template.of("AWS::KinesisFirehose::DeliveryStream").filter_map(|stream| stream.property("/ExtendedS3DestinationConfiguration/BucketARN")).flat_map(|bucket| template.references(bucket)).collect();
+    let delivered: Vec<String> = template
+        .of("AWS::KinesisFirehose::DeliveryStream")
+        .filter_map(|stream| stream.property("/ExtendedS3DestinationConfiguration/BucketARN"))
+        .flat_map(|bucket| template.references(bucket))
+        .collect();
     for bucket in template.of("AWS::S3::Bucket") {
         judge_bucket(template, &bucket, findings);
         judge_expiry(template, &bucket, delivered.iter().any(|name| name == bucket.name), findings);
@@ -22,7 +26,11 @@ pub(crate) fn judge(template: &Template, findings: &mut Findings) {
         for statement in policy::statements(template, policy.property("/PolicyDocument")).iter().filter(|statement| statement.is_allow) {
             let anybody = statement.principals(template, "AWS").iter().any(|principal| principal == "*");
             if anybody && statement.condition().is_none() {
-                findings.add("bucket-public-policy", policy.name, format!("{} allows anybody {}", statement.sid, statement.actions.join(", ")));
+                findings.add(
+                    "bucket-public-policy",
+                    policy.name,
+                    format!("{} allows anybody {}", statement.sid, statement.actions.join(", ")),
+                );
             }
         }
     }
@@ -31,16 +39,23 @@ pub(crate) fn judge(template: &Template, findings: &mut Findings) {
 
 fn judge_bucket(template: &Template, bucket: &Resource, findings: &mut Findings) {
     let blocks = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
-    let is_closed = blocks.iter().all(|block| bucket.property(&format!("/PublicAccessBlockConfiguration/{block}")).is_some_and(|value| *value == true || *value == "true"));
+    let is_closed = blocks.iter().all(|block| {
+        bucket.property(&format!("/PublicAccessBlockConfiguration/{block}")).is_some_and(|value| *value == true || *value == "true")
+    });
     if !is_closed {
         findings.add("bucket-public-access", bucket.name, "does not block public access in all four ways");
     }
     if bucket.property("/BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm").is_none() {
         findings.add("bucket-encryption", bucket.name, "does not say how it is encrypted");
     }
-    let has_tls = template.of("AWS::S3::BucketPolicy").filter(|policy| policy.property("/Bucket").is_some_and(|name| template.references(name).iter().any(|name| name == bucket.name))).any(|policy| {
-        policy::statements(template, policy.property("/PolicyDocument")).iter().any(|statement| !statement.is_allow && statement.has_condition("aws:SecureTransport"))
-    });
+    let has_tls = template
+        .of("AWS::S3::BucketPolicy")
+        .filter(|policy| policy.property("/Bucket").is_some_and(|name| template.references(name).iter().any(|name| name == bucket.name)))
+        .any(|policy| {
+            policy::statements(template, policy.property("/PolicyDocument"))
+                .iter()
+                .any(|statement| !statement.is_allow && statement.has_condition("aws:SecureTransport"))
+        });
     if !has_tls {
         findings.add("bucket-tls", bucket.name, "answers plain HTTP: no policy denies it");
     }
@@ -65,16 +80,26 @@ fn prefix(rule: &Value) -> &str {
 
 /// Whether a lifecycle rule ends or moves objects.
 fn ends_objects(rule: &Value) -> bool {
-    ["ExpirationInDays", "ExpirationDate", "Transition", "Transitions", "NoncurrentVersionExpiration"].iter().any(|key| rule.get(key).is_some())
+    ["ExpirationInDays", "ExpirationDate", "Transition", "Transitions", "NoncurrentVersionExpiration"]
+        .iter()
+        .any(|key| rule.get(key).is_some())
 }
 
 fn judge_expiry(template: &Template, bucket: &Resource, is_delivered: bool, findings: &mut Findings) {
     for rule in rules(template, bucket).into_iter().filter(|rule| ends_objects(rule)) {
         for table in TABLES.iter().filter(|table| overlap(prefix(rule), table)) {
-            findings.add("lifecycle-on-table", bucket.name, format!("the rule for `{}` ends files of {table} behind their tables' back", prefix(rule)));
+            findings.add(
+                "lifecycle-on-table",
+                bucket.name,
+                format!("the rule for `{}` ends files of {table} behind their tables' back", prefix(rule)),
+            );
         }
     }
-    let expires = |personal: &str| rules(template, bucket).iter().any(|rule| personal.starts_with(prefix(rule)) && template.number(rule.get("ExpirationInDays")).is_some_and(|days| days <= MOST_DAYS));
+    let expires = |personal: &str| {
+        rules(template, bucket).iter().any(|rule| {
+            personal.starts_with(prefix(rule)) && template.number(rule.get("ExpirationInDays")).is_some_and(|days| days <= MOST_DAYS)
+        })
+    };
     for personal in PERSONAL.iter().filter(|personal| is_delivered && !expires(personal)) {
         findings.add("lifecycle-personal", bucket.name, format!("{personal} does not expire within 30 days"));
     }
@@ -100,9 +125,13 @@ pub(crate) fn triggered_directly(template: &Template) -> Vec<(String, String, St
 fn notified(template: &Template, kind: &str, target: &str) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for bucket in template.of("AWS::S3::Bucket") {
-        for configuration in bucket.property(&format!("/NotificationConfiguration/{kind}")).and_then(Value::as_array).into_iter().flatten() {
+        for configuration in bucket.property(&format!("/NotificationConfiguration/{kind}")).and_then(Value::as_array).into_iter().flatten()
+        {
             let filters = configuration.pointer("/Filter/S3Key/Rules").and_then(Value::as_array).into_iter().flatten();
-            let prefix = filters.filter(|rule| rule.get("Name").and_then(Value::as_str) == Some("prefix")).find_map(|rule| rule.get("Value")).and_then(Value::as_str);
+            let prefix = filters
+                .filter(|rule| rule.get("Name").and_then(Value::as_str) == Some("prefix"))
+                .find_map(|rule| rule.get("Value"))
+                .and_then(Value::as_str);
             for name in configuration.get(target).map(|target| template.references(target)).unwrap_or_default() {
                 found.push((bucket.name.to_owned(), name, prefix.unwrap_or_default().to_owned()));
             }
@@ -121,11 +150,18 @@ fn triggered(template: &Template) -> Vec<(String, String, String)> {
             found.extend(functions.into_iter().filter(|_| reads).map(|name| (bucket.clone(), name, prefix.clone())));
         }
     }
-    let of_objects = template.of("AWS::Events::Rule").filter(|rule| template.list(rule.property("/EventPattern/source")).iter().any(|source| source == "aws.s3"));
+    let of_objects = template
+        .of("AWS::Events::Rule")
+        .filter(|rule| template.list(rule.property("/EventPattern/source")).iter().any(|source| source == "aws.s3"));
     for rule in of_objects {
         for target in rule.property("/Targets").and_then(Value::as_array).into_iter().flatten().filter_map(|target| target.get("Arn")) {
             for name in template.references(target) {
-                found.extend(template.of("AWS::S3::Bucket").filter(|bucket| bucket.property("/NotificationConfiguration/EventBridgeConfiguration").is_some()).map(|bucket| (bucket.name.to_owned(), name.clone(), String::new())));
+                found.extend(
+                    template
+                        .of("AWS::S3::Bucket")
+                        .filter(|bucket| bucket.property("/NotificationConfiguration/EventBridgeConfiguration").is_some())
+                        .map(|bucket| (bucket.name.to_owned(), name.clone(), String::new())),
+                );
             }
         }
     }
@@ -142,7 +178,11 @@ fn judge_loops(template: &Template, findings: &mut Findings) {
                 resource == "*" || (refers(resource, &bucket) && overlap(written, &prefix))
             });
             if writes && into_it {
-                findings.add("bucket-recursion", &name, format!("runs for objects of {bucket} under `{prefix}` and may write there itself ({})", statement.sid));
+                findings.add(
+                    "bucket-recursion",
+                    &name,
+                    format!("runs for objects of {bucket} under `{prefix}` and may write there itself ({})", statement.sid),
+                );
             }
         }
     }

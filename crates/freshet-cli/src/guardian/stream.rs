@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::Findings;
 use super::policy::{self, covers};
 use super::template::{Resource, Template, refers};
-use super::Findings;
 
 /// Where the compactor looks for rows.
 pub(crate) const LANDING: &str = "landing/";
@@ -28,10 +28,18 @@ fn judge_destination(template: &Template, stream: &Resource, destination: &Value
     let text = |pointer: &str| template.text(destination.pointer(pointer));
     let prefix = text("/Prefix");
     if !prefix.starts_with(LANDING) || !prefix.ends_with(HOUR) {
-        findings.add("stream-prefix", stream.name, format!("delivers under `{prefix}`; the compactor lists {LANDING}, by hour of arrival: {LANDING}{HOUR}"));
+        findings.add(
+            "stream-prefix",
+            stream.name,
+            format!("delivers under `{prefix}`; the compactor lists {LANDING}, by hour of arrival: {LANDING}{HOUR}"),
+        );
     }
     if !text("/ErrorOutputPrefix").starts_with("errors/") || !text("/ErrorOutputPrefix").contains("!{firehose:error-output-type}") {
-        findings.add("stream-error-prefix", stream.name, "does not put failures under errors/!{firehose:error-output-type}/, where replay finds them");
+        findings.add(
+            "stream-error-prefix",
+            stream.name,
+            "does not put failures under errors/!{firehose:error-output-type}/, where replay finds them",
+        );
     }
     if destination.pointer("/CloudWatchLoggingOptions/Enabled") != Some(&Value::Bool(true)) {
         findings.add("stream-logging", stream.name, "fails in silence: CloudWatch logging is off");
@@ -57,13 +65,18 @@ fn lambda_processors(destination: &Value) -> impl Iterator<Item = &Value> {
 
 fn parameter<'a>(processor: &'a Value, name: &str) -> Option<&'a Value> {
     let parameters = processor.get("Parameters").and_then(Value::as_array).into_iter().flatten();
-    parameters.filter(|parameter| parameter.get("ParameterName").and_then(Value::as_str) == Some(name)).find_map(|parameter| parameter.get("ParameterValue"))
+    parameters
+        .filter(|parameter| parameter.get("ParameterName").and_then(Value::as_str) == Some(name))
+        .find_map(|parameter| parameter.get("ParameterValue"))
 }
 
 /// The functions that a stream calls.
 pub(crate) fn transformers(template: &Template, stream: &Resource) -> Vec<String> {
     let Some(destination) = stream.property(DESTINATION) else { return Vec::new() };
-    lambda_processors(destination).filter_map(|processor| parameter(processor, "LambdaArn")).flat_map(|function| template.references(function)).collect()
+    lambda_processors(destination)
+        .filter_map(|processor| parameter(processor, "LambdaArn"))
+        .flat_map(|function| template.references(function))
+        .collect()
 }
 
 fn judge_loop(template: &Template, stream: &Resource, findings: &mut Findings) {
@@ -75,7 +88,11 @@ fn judge_loop(template: &Template, stream: &Resource, findings: &mut Findings) {
                 && statement.resources.iter().any(|resource| resource == "*" || refers(resource, stream.name))
         });
         if puts {
-            findings.add("stream-recursion", &name, format!("transforms for {} and may put into it: a record could go round for ever", stream.name));
+            findings.add(
+                "stream-recursion",
+                &name,
+                format!("transforms for {} and may put into it: a record could go round for ever", stream.name),
+            );
         }
     }
 }

@@ -57,7 +57,11 @@ impl Template {
     /// All resources, in order of their names.
     pub(crate) fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
         let resources = self.0.get("Resources").and_then(Value::as_object);
-        resources.into_iter().flatten().map(|(name, body)| Resource { name, kind: body.get("Type").and_then(Value::as_str).unwrap_or_default(), body })
+        resources.into_iter().flatten().map(|(name, body)| Resource {
+            name,
+            kind: body.get("Type").and_then(Value::as_str).unwrap_or_default(),
+            body,
+        })
     }
 
     /// The resources of a type.
@@ -72,7 +76,9 @@ impl Template {
 
     /// Whether it describes a whole lake, which rules about what must be there ask for.
     pub(crate) fn is_whole(&self) -> bool {
-        ["AWS::KinesisFirehose::DeliveryStream", "AWS::Lambda::Function", "AWS::Athena::WorkGroup"].iter().all(|kind| self.of(kind).next().is_some())
+        ["AWS::KinesisFirehose::DeliveryStream", "AWS::Lambda::Function", "AWS::Athena::WorkGroup"]
+            .iter()
+            .all(|kind| self.of(kind).next().is_some())
     }
 
     /// A parameter.
@@ -103,10 +109,13 @@ impl Template {
     /// The texts of a value, or of each part of a list.
     pub(crate) fn list(&self, value: Option<&Value>) -> Vec<String> {
         let Some(value) = value else { return Vec::new() };
-        self.branches(value).into_iter().flat_map(|branch| match branch {
-            Value::Array(parts) => parts.iter().flat_map(|part| self.texts(part)).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => self.texts(branch),
-        }).collect()
+        self.branches(value)
+            .into_iter()
+            .flat_map(|branch| match branch {
+                Value::Array(parts) => parts.iter().flat_map(|part| self.texts(part)).collect(),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => self.texts(branch),
+            })
+            .collect()
     }
 
     /// The values that a value may be: both branches of an `Fn::If`, nothing for no value.
@@ -141,7 +150,9 @@ impl Template {
             ("Ref", Value::String(name)) if name == "AWS::NoValue" => Vec::new(),
             ("Ref", Value::String(name)) => vec![self.name_or_default(name, by_default)],
             ("Fn::GetAtt", Value::String(path)) => vec![format!("${{{path}}}")],
-            ("Fn::GetAtt", Value::Array(path)) => vec![format!("${{{}}}", path.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."))],
+            ("Fn::GetAtt", Value::Array(path)) => {
+                vec![format!("${{{}}}", path.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."))]
+            }
             ("Fn::If", Value::Array(parts)) => parts.iter().skip(1).flat_map(|part| self.render(part, by_default)).collect(),
             ("Fn::Sub", Value::String(text)) => vec![self.substitute(text, None, by_default)],
             ("Fn::Sub", Value::Array(parts)) => match (parts.first(), parts.get(1)) {
@@ -151,7 +162,8 @@ impl Template {
             ("Fn::Join", Value::Array(parts)) => {
                 let separator = parts.first().and_then(Value::as_str).unwrap_or_default();
                 let pieces = parts.get(1).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-                let pieces: Vec<String> = pieces.iter().map(|piece| self.render(piece, by_default).into_iter().next().unwrap_or_default()).collect();
+                let pieces: Vec<String> =
+                    pieces.iter().map(|piece| self.render(piece, by_default).into_iter().next().unwrap_or_default()).collect();
                 vec![pieces.join(separator)]
             }
             _ => vec![format!("${{{function}}}")],

@@ -88,9 +88,17 @@ fn changes() -> Vec<(&'static str, Option<Value>, &'static str)> {
         ("/Resources/ReceiverRole/Properties/Policies/0/PolicyDocument/Statement/1/Action", Some(json!("s3:*")), "iam-action-star"),
         ("/Resources/ReceiverRole/Properties/Policies/0/PolicyDocument/Statement/1/Resource", Some(json!("*")), "iam-resource-star"),
         ("/Resources/ReceiverRole/Properties/Policies/0/PolicyDocument/Statement/0", None, "iam-call-missing"),
-        ("/Resources/CompactorRole/Properties/Policies/0/PolicyDocument/Statement/2/Action", Some(json!(["s3:DeleteObject", "s3:DeleteBucket"])), "iam-call-surplus"),
+        (
+            "/Resources/CompactorRole/Properties/Policies/0/PolicyDocument/Statement/2/Action",
+            Some(json!(["s3:DeleteObject", "s3:DeleteBucket"])),
+            "iam-call-surplus",
+        ),
         ("/Resources/StreamRole/Properties/AssumeRolePolicyDocument/Statement/0/Condition", None, "iam-trust-source"),
-        ("/Resources/AnalystRole/Properties/Policies/0/PolicyDocument/Statement/2/Resource/0", Some(json!({"Fn::Sub": "${Lake.Arn}/landing/*"})), "iam-analyst-reach"),
+        (
+            "/Resources/AnalystRole/Properties/Policies/0/PolicyDocument/Statement/2/Resource/0",
+            Some(json!({"Fn::Sub": "${Lake.Arn}/landing/*"})),
+            "iam-analyst-reach",
+        ),
         ("/Resources/Transformer/Properties/Environment/Variables/FRESHET_BUCKET", None, "function-environment"),
         ("/Resources/Transformer/Properties/LoggingConfig", None, "function-log-group"),
         ("/Resources/Transformer/Properties/Timeout", Some(json!(600)), "transformer-timeout"),
@@ -132,7 +140,9 @@ fn change(template: &mut Value, pointer: &str, replacement: Option<Value>) {
     let (parent, last) = pointer.rsplit_once('/').unwrap();
     let parent = if parent.is_empty() { Some(template) } else { template.pointer_mut(parent) };
     match (parent.unwrap_or_else(|| panic!("{pointer} is not there")), replacement) {
-        (Value::Object(object), Some(value)) => drop(object.insert(last.to_owned(), value).unwrap_or_else(|| panic!("{pointer} is not there"))),
+        (Value::Object(object), Some(value)) => {
+            drop(object.insert(last.to_owned(), value).unwrap_or_else(|| panic!("{pointer} is not there")))
+        }
         (Value::Object(object), None) => drop(object.remove(last).unwrap_or_else(|| panic!("{pointer} is not there"))),
         (Value::Array(parts), Some(value)) => parts[last.parse::<usize>().unwrap()] = value,
         (Value::Array(parts), None) => drop(parts.remove(last.parse().unwrap())),
