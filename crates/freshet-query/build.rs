@@ -25,7 +25,7 @@ fn main() {
     for path in paths {
         println!("cargo::rerun-if-changed={}", path.display());
         let name = path.file_name().and_then(|name| name.to_str()).expect("query files have ASCII names");
-        writeln!(listing, "    ({name:?}, include_str!({path:?})),").expect("writing to a string cannot fail");
+        writeln!(listing, "    ({name:?}, include_str!({:?})),", path.to_string_lossy()).expect("writing to a string cannot fail");
     }
     listing.push_str("]\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets the output folder")).join("query_files.rs");

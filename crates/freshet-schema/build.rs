@@ -1,7 +1,5 @@
 //! Embeds the contract's files of the registered sources, so that a function carries its contract in its binary.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo by its output")]
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};

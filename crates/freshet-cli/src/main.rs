@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Webhooks of shops, support desks and games become tables that analysts query with SQL.
 #[derive(Debug, Parser)]
-#[command(name = "freshet", version, about, max_term_width = 110, after_help = "Exit codes: 0 done, 1 failed or not so, 2 wrong arguments.\nExamples:\n  freshet demo\n  freshet up --secret shopify=hush --secret zendesk=hush2\n  freshet query revenue_per_day --param from=2026-01-01")]
+#[command(name = "freshet", version, about, max_term_width = 110, after_help = "Exit codes: 0 done, 1 failed or not so, 2 wrong arguments.\nExamples:\n  freshet demo\n  freshet up --secret shopify=hush --secret zendesk=hush2\n  freshet query revenue_by_day_and_channel --param from=2026-01-01")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,16 +1,38 @@
-//! Athena's SQL (engine version 3, which is Trino's) on DataFusion: parser, rewrites, functions, types and text forms.
+//! Athena's SQL (engine version 3, which is Trino's) on DataFusion: parser, signatures, functions, types and text forms.
 //!
-//! [`context`] is a session with Athena's settings and functions; the caller registers its catalogue. [`plan`] takes one
-//! query's text, with `?` for execution parameters, to a logical plan; [`output`] says what a client is told of its
-//! columns, and [`text`] prints a value as Athena does. This crate reads no storage and knows no AWS API: statements
-//! other than queries belong to the endpoint.
+//! [`context`] is a session with Athena's settings; the caller registers its catalogue. [`plan`] takes one query's text,
+//! with `?` for execution parameters, to a logical plan; [`output`] says what a client is told of its columns, [`text`]
+//! prints a value as Athena does, and [`explain`] puts a failure of the run into Athena's words. This crate reads no
+//! storage and knows no AWS API: statements other than queries belong to the endpoint.
+//!
+//! The way of a query: `parser` reads it, `binder` resolves its names and types by Trino's rules and builds DataFusion's
+//! plan itself; each function, operator and coercion is looked up in `signatures`, and what is not there is refused by its
+//! name. `kinds` says how each type lies in Arrow, `value` and `scalar` run functions value by value, `gather` aggregates.
 
+mod binder;
+mod casts;
+mod conform;
 mod error;
+mod folds;
+mod functions;
+mod gather;
+mod information;
+mod json;
+mod kinds;
+mod moments;
+mod numbers;
 mod output;
+mod parser;
 mod planner;
+mod scalar;
+mod signatures;
 mod text;
+mod type_names;
+mod unnesting;
+mod value;
 
-pub use error::Error;
-pub use output::{OutputColumn, hive_type, output};
+pub use error::{Error, explain};
+pub use output::{OutputColumn, hive_type, output, trino_type};
 pub use planner::{context, plan};
+pub use signatures::supported;
 pub use text::text;

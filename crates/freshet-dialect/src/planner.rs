@@ -1,26 +1,73 @@
 //! From a query's text to a plan.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::common::TableReference;
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::sqlparser::ast::{Query, visit_relations};
 
 use crate::Error;
+use crate::binder::{Binder, Table};
+use crate::information::Information;
+use crate::parser;
 
-/// A session with Athena's settings and functions, and a memory limit in bytes.
+/// A session with Athena's settings, and a memory limit in bytes.
 pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     let mut config = SessionConfig::new().with_default_catalog_and_schema("awsdatacatalog", "default").with_create_default_catalog_and_schema(false);
     config.options_mut().sql_parser.parse_float_as_decimal = true;
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".to_owned();
+    config.options_mut().execution.parquet.schema_force_view_types = false;
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 
 /// Plans one query. Each parameter is a literal's text, for the `?` of its place.
-pub async fn plan(state: &SessionState, sql: &str, _parameters: &[String]) -> Result<LogicalPlan, Error> {
-    state.create_logical_plan(sql).await.map_err(|error| Error::Syntax { message: error.to_string() })
+pub async fn plan(state: &SessionState, sql: &str, parameters: &[String]) -> Result<LogicalPlan, Error> {
+    let query = parser::parse(sql, parameters)?;
+    let options = &state.config_options().catalog;
+    let (catalog, schema) = (options.default_catalog.to_lowercase(), options.default_schema.to_lowercase());
+    let (tables, asks_information) = tables(state, &query, &catalog, &schema).await?;
+    let information = if asks_information { Information::load(state, &catalog).await? } else { Information::default() };
+    let now = chrono::Utc::now().timestamp_micros();
+    // Binding is synchronous, and holds no lock and no thread.
+    let binder = Binder { tables, information, catalog, schema, now, next: std::cell::Cell::default(), kinds: std::cell::RefCell::default() };
+    binder.statement(&query)
+}
+
+/// The tables that a query names and the catalogue has; and whether it asks `information_schema`.
+async fn tables(state: &SessionState, query: &Query, catalog: &str, schema: &str) -> Result<(HashMap<Vec<String>, Table>, bool), Error> {
+    let mut paths: Vec<Vec<String>> = Vec::new();
+    let _ = visit_relations(query, |name| {
+        let mut path: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.to_lowercase()).collect();
+        if path.len() == 1 {
+            path.insert(0, schema.to_owned());
+        }
+        if path.len() == 2 {
+            path.insert(0, catalog.to_owned());
+        }
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    let mut found = HashMap::new();
+    let mut asks_information = false;
+    for path in paths {
+        let [catalog, schema, table] = path.as_slice() else { continue };
+        asks_information |= schema == "information_schema";
+        let Some(provider) = state.catalog_list().catalog(catalog).and_then(|catalog| catalog.schema(schema)) else { continue };
+        if let Some(provider) = provider.table(table).await? {
+            let reference = TableReference::full(catalog.clone(), schema.clone(), table.clone());
+            found.insert(path.clone(), Table { reference, source: provider_as_source(provider) });
+        }
+    }
+    Ok((found, asks_information))
 }

@@ -1,9 +1,14 @@
 //! The canonical form of a payload: keys sorted, numbers by value, texts unescaped. Two texts of the same payload
 //! (another door re-serialises) have the same form, and so the same hash.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::json::{Json, write_string};
+
+/// How many zeros a number may end with and still be an id.
+const LONGEST_ID: usize = 40;
 
 /// The canonical text of a value.
 pub fn canonical(value: &Json<'_>) -> String {
@@ -27,6 +32,24 @@ pub fn hash_parts(parts: &[&str]) -> String {
     hex::encode(&digest.finalize()[..16])
 }
 
+/// A text, or a number as text: `7.0` and `7e0` are `7`, as another door may write an id.
+pub fn scalar_text<'a>(value: &'a Json<'_>) -> Option<Cow<'a, str>> {
+    match value {
+        Json::Number(text) if text.contains(['.', 'e', 'E']) => Some(whole_number(text).map_or(Cow::Borrowed(*text), Cow::Owned)),
+        Json::Number(_) | Json::String(_) => value.scalar().map(Cow::Borrowed),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    }
+}
+
+/// The digits of a number that is whole, however it is written.
+fn whole_number(text: &str) -> Option<String> {
+    let mut canonical = String::new();
+    write_number(&mut canonical, text);
+    let (digits, power) = canonical.split_once('e').unwrap_or((&canonical, "0"));
+    let zeros = power.parse().ok().filter(|zeros| *zeros <= LONGEST_ID)?;
+    Some(format!("{digits}{}", "0".repeat(zeros)))
+}
+
 fn write(out: &mut String, value: &Json<'_>) {
     match value {
         Json::Null => out.push_str("null"),
@@ -48,7 +71,7 @@ fn write(out: &mut String, value: &Json<'_>) {
     }
 }
 
-fn write_object(out: &mut String, entries: &[(std::borrow::Cow<'_, str>, Json<'_>)]) {
+fn write_object(out: &mut String, entries: &[(Cow<'_, str>, Json<'_>)]) {
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by(|(left, _), (right, _)| left.cmp(right));
     out.push('{');
@@ -122,6 +145,24 @@ mod tests {
     fn numbers_that_a_float_would_merge_stay_apart() {
         assert_ne!(form("820982911946154508"), form("820982911946154500"));
         assert_ne!(form("14327633719942357000"), form("14327633719942357001"));
+    }
+
+    #[test]
+    fn a_whole_number_is_one_text_however_it_is_written() {
+        let cases = [
+            ("7", "7"),
+            ("7.0", "7"),
+            ("7e0", "7"),
+            ("1.5E1", "15"),
+            ("99999999999999999999.00", "99999999999999999999"),
+            ("-1e3", "-1000"),
+            ("7.5", "7.5"),
+            ("1e400", "1e400"),
+            ("\"7.0\"", "7.0"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(scalar_text(&Json::parse(text.as_bytes()).unwrap()).as_deref(), Some(expected), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use freshet_schema::{Column, ColumnType, Convert, Origin, Pointer};
 
+use crate::canonical::scalar_text;
 use crate::headers::Headers;
 use crate::json::Json;
 use crate::personal::{Cleaner, customer_key, mask_emails};
@@ -137,7 +138,8 @@ impl ColumnPlan {
             None => self.plain(value, scope),
             Some(Convert::Lower) => value.scalar().and_then(|value| text(&value.to_lowercase())),
             Some(Convert::Id) => {
-                let id = value.scalar()?.trim();
+                let id = scalar_text(value)?;
+                let id = id.trim();
                 let id = if id.starts_with("gid://") { id.rsplit('/').next()?.split('?').next()? } else { id };
                 (!matches!(id, "" | "0")).then(|| Cell::Text(mask_emails(id)))
             }

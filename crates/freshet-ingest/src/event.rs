@@ -2,7 +2,7 @@
 
 use freshet_schema::{Identity, Location, Source};
 
-use crate::canonical::{canonical, hash, hash_parts};
+use crate::canonical::{canonical, hash, hash_parts, scalar_text};
 use crate::envelope::Delivery;
 use crate::json::Json;
 use crate::time::{self, DAY, Millis, YEAR_2000};
@@ -131,9 +131,9 @@ fn identity(source: &Source, delivery: &Delivery, event: &Json<'_>, place: usize
             parts
         }
         Identity::Event => {
-            let own = rule.event_id.iter().find_map(|pointer| event.at(pointer.steps()).and_then(Json::scalar)).filter(|id| !id.is_empty());
+            let own = rule.event_id.iter().find_map(|pointer| event.at(pointer.steps()).and_then(scalar_text)).filter(|id| !id.is_empty());
             match (own, header_value(&source.delivery.delivery_id, delivery)) {
-                (Some(own), _) => vec!["event".to_owned(), own.to_owned()],
+                (Some(own), _) => vec!["event".to_owned(), own.into_owned()],
                 (None, Some(delivery_id)) => vec!["delivery".to_owned(), delivery_id, place.to_string()],
                 (None, None) => by_payload(),
             }
@@ -176,8 +176,8 @@ fn pointer_value(location: &Location, event: &Json<'_>) -> Option<String> {
     location
         .pointers
         .iter()
-        .filter_map(|pointer| event.at(pointer.steps()).and_then(Json::scalar))
-        .find_map(|value| accepted(location, value))
+        .filter_map(|pointer| event.at(pointer.steps()).and_then(scalar_text))
+        .find_map(|value| accepted(location, &value))
 }
 
 fn accepted(location: &Location, value: &str) -> Option<String> {

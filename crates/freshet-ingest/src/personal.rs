@@ -3,17 +3,17 @@
 //! Three nets, one behind the other: keys that name personal data are dropped at any depth; what such a key held is
 //! taken out of every other text of the same event; and whatever looks like an e-mail address becomes `[email]`.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+mod keys;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use freshet_schema::{PersonalKeys, PersonalPlaces};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::json::{Json, write_string};
 use crate::secret::HashKey;
+
+pub use keys::Rules;
 
 /// Stands where an e-mail address was.
 pub const EMAIL_MARK: &str = "[email]";
@@ -31,80 +31,6 @@ const NESTED_LEVELS: u8 = 4;
 /// Parts of a personal object, such as an address, whose words other texts need.
 const PUBLIC_PARTS: [&str; 11] =
     ["country", "country_code", "country_name", "province", "province_code", "state", "city", "zip", "company", "id", "type"];
-
-/// The rules of one source, ready to be asked.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    words: BTreeSet<String>,
-    keys: BTreeSet<String>,
-    people: BTreeSet<String>,
-    places: Vec<PersonalPlaces>,
-}
-
-impl Rules {
-    /// The rules that a source's contract states.
-    pub fn new(contract: &PersonalKeys) -> Self {
-        let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect();
-        let spelled = |names: &[String]| names.iter().map(|name| snake_case(name)).collect();
-        Self {
-            words: lower(&contract.words),
-            keys: spelled(&contract.keys),
-            people: spelled(&contract.people),
-            places: contract.places.clone(),
-        }
-    }
-
-    /// The values of an event that are personal by their place.
-    fn at_places<'b, 'text>(&self, event: &'b Json<'text>, topic: &str) -> Vec<&'b Json<'text>> {
-        let places = self.places.iter().filter(|places| places.topics.iter().any(|known| known == topic));
-        places.flat_map(|places| &places.pointers).filter_map(|pointer| event.at(pointer.steps())).collect()
-    }
-
-    fn names_person(&self, key: &str) -> bool {
-        self.people.contains(&snake_case(key))
-    }
-
-    /// Whether a key's value is dropped, given whether it lies in an object that describes a person.
-    fn is_personal(&self, key: &str, in_person: bool) -> bool {
-        let words = words(key);
-        self.keys.contains(&words.join("_")) || words.iter().any(|word| self.words.contains(word) || (in_person && word == "name"))
-    }
-
-    /// Whether an object is a name-and-value pair whose name names personal data.
-    fn is_personal_pair(&self, entries: &[(Cow<'_, str>, Json<'_>)]) -> bool {
-        let has_value = entries.iter().any(|(key, _)| key == "value");
-        has_value
-            && entries.iter().any(|(key, value)| {
-                matches!(key.as_ref(), "name" | "key" | "id" | "field" | "property" | "label" | "title")
-                    && matches!(value, Json::String(name) if self.is_personal(name, false))
-            })
-    }
-}
-
-/// The words of a key: `customerEmail`, `customer_email` and `customer-e-mail` all have `email` or `mail`.
-fn words(key: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut word = String::new();
-    let mut before_lower = false;
-    for letter in key.chars() {
-        if (!letter.is_alphanumeric() || (letter.is_uppercase() && before_lower)) && !word.is_empty() {
-            found.push(std::mem::take(&mut word));
-        }
-        if letter.is_alphanumeric() {
-            word.extend(letter.to_lowercase());
-        }
-        before_lower = letter.is_lowercase() || letter.is_numeric();
-    }
-    if !word.is_empty() {
-        found.push(word);
-    }
-    found
-}
-
-/// One spelling of a key: `firstName`, `First-Name` and `first_name` are one.
-fn snake_case(key: &str) -> String {
-    words(key).join("_")
-}
 
 /// What personal keys held, to be found in other texts.
 #[derive(Debug, Default)]
@@ -132,6 +58,9 @@ impl Values {
     }
 
     fn redact(&self, text: &mut String) {
+        if self.texts.last().is_none_or(|shortest| text.len() < shortest.len()) {
+            return;
+        }
         if let Some(finder) = &self.finder {
             let found: Vec<_> = finder.find_iter(text.as_str()).filter(|found| stands_alone(text, found.start(), found.end())).collect();
             for found in found.iter().rev() {
@@ -232,17 +161,22 @@ impl<'a> Cleaner<'a> {
                 let pair = self.rules.is_personal_pair(entries);
                 out.push('{');
                 for (key, entry) in entries {
-                    if is_taken(entry) || self.is_dropped(entry) || self.rules.is_personal(key, in_person) || (pair && key == "value") {
+                    let named = self.rules.judge(key);
+                    if is_taken(entry) || self.is_dropped(entry) || named.is_personal(in_person) || (pair && key == "value") {
                         continue;
                     }
                     let before = out.len();
                     if !out.ends_with('{') {
                         out.push(',');
                     }
-                    write_string(out, &mask_emails(key));
+                    if named.may_hold_address {
+                        write_string(out, &mask_emails(key));
+                    } else {
+                        write_string(out, key);
+                    }
                     out.push(':');
                     let start = out.len();
-                    self.write_within(out, entry, in_person || self.rules.names_person(key), level, is_taken);
+                    self.write_within(out, entry, in_person || named.is_person, level, is_taken);
                     if matches!(entry, Json::Object(entries) if !entries.is_empty()) && &out[start..] == "{}" {
                         out.truncate(before);
                     }
@@ -277,10 +211,11 @@ impl Collector<'_> {
             Json::Object(entries) => {
                 let pair = self.rules.is_personal_pair(entries);
                 for (key, entry) in entries {
-                    if self.rules.is_personal(key, in_person) || (pair && key == "value") {
+                    let named = self.rules.judge(key);
+                    if named.is_personal(in_person) || (pair && key == "value") {
                         self.take(entry);
                     } else {
-                        self.collect(entry, in_person || self.rules.names_person(key), level);
+                        self.collect(entry, in_person || named.is_person, level);
                     }
                 }
             }
@@ -324,6 +259,9 @@ fn is_digits(text: &str) -> bool {
 
 /// Replaces whatever looks like an e-mail address, also where the `@` is written as in a URL.
 pub fn mask_emails(text: &str) -> String {
+    if !text.bytes().any(|byte| byte == b'@' || byte == b'%') {
+        return text.to_owned();
+    }
     let mut out = String::new();
     let mut from = 0;
     let mut search = 0;

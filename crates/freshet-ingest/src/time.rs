@@ -2,7 +2,7 @@
 //!
 //! No clock: the present is an argument everywhere.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
 
 use crate::json::Json;
 
@@ -20,17 +20,19 @@ pub const DAY: i64 = 86_400_000;
 impl Millis {
     /// `2026-11-24 10:00:00.123`, as Athena prints a timestamp.
     pub fn text(self) -> String {
-        self.format("%Y-%m-%d %H:%M:%S%.3f")
+        self.format(' ', "")
     }
 
     /// `2026-11-24T10:00:00.123Z`
     pub fn rfc3339(self) -> String {
-        self.format("%Y-%m-%dT%H:%M:%S%.3fZ")
+        self.format('T', "Z")
     }
 
     /// `2026-11-24`: the UTC day.
     pub fn date(self) -> String {
-        self.format("%Y-%m-%d")
+        let mut text = self.text();
+        text.truncate(text.find(' ').unwrap_or(0));
+        text
     }
 
     /// Whether a clock may have said it: from 2000 to the year 9998.
@@ -44,8 +46,13 @@ impl Millis {
         Self(self.0.clamp(YEAR_2000.0, LAST_CREDIBLE.0))
     }
 
-    fn format(self, pattern: &str) -> String {
-        DateTime::from_timestamp_millis(self.0).map(|time| time.format(pattern).to_string()).unwrap_or_default()
+    fn format(self, between: char, zone: &str) -> String {
+        let Some(time) = DateTime::from_timestamp_millis(self.0) else {
+            return String::new();
+        };
+        let (year, month, day) = (time.year(), time.month(), time.day());
+        let (hour, minute, second, millis) = (time.hour(), time.minute(), time.second(), time.timestamp_subsec_millis());
+        format!("{year:04}-{month:02}-{day:02}{between}{hour:02}:{minute:02}:{second:02}.{millis:03}{zone}")
     }
 }
 
@@ -76,13 +83,13 @@ pub fn parse(text: &str) -> Option<ParsedTime> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return parse_unix(text);
     }
-    let date = NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()?;
+    let date = date(text.get(..10)?)?;
     let rest = &text[10..];
     let Some(clock) = rest.strip_prefix(['T', 't', ' ']) else {
         return rest.is_empty().then(|| reduced(date.and_time(NaiveTime::MIN), 0, 0, false)).flatten();
     };
     let seconds_end = clock.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(clock.len());
-    let time = ["%H:%M:%S", "%H:%M"].iter().find_map(|pattern| NaiveTime::parse_from_str(&clock[..seconds_end], pattern).ok())?;
+    let time = time_of_day(&clock[..seconds_end])?;
     let (fraction, zone) = match clock[seconds_end..].strip_prefix(['.', ',']) {
         Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
         None => ("", &clock[seconds_end..]),
@@ -90,6 +97,27 @@ pub fn parse(text: &str) -> Option<ParsedTime> {
     let millis: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     let finer = fraction.get(3..).is_some_and(|digits| digits.bytes().any(|digit| digit != b'0'));
     reduced(date.and_time(time), millis, offset_seconds(zone.trim())?, finer)
+}
+
+/// `2026-11-24`
+fn date(text: &str) -> Option<NaiveDate> {
+    let (year, rest) = text.split_once('-')?;
+    let (month, day) = rest.split_once('-')?;
+    NaiveDate::from_ymd_opt(i32::try_from(digits(year, 4)?).ok()?, digits(month, 2)?, digits(day, 2)?)
+}
+
+/// `10:00:00` or `10:00`; a leap second is the second before it.
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    let (hour, rest) = text.split_once(':')?;
+    let (minute, second) = rest.split_once(':').unwrap_or((rest, "00"));
+    let second = digits(second, 2)?;
+    NaiveTime::from_hms_opt(digits(hour, 2)?, digits(minute, 2)?, if second == 60 { 59 } else { second })
+}
+
+/// A number of so many digits.
+fn digits(text: &str, count: usize) -> Option<u32> {
+    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
 }
 
 fn reduced(clock: NaiveDateTime, millis: i64, offset: i64, finer: bool) -> Option<ParsedTime> {
@@ -154,6 +182,8 @@ mod tests {
             ("2021-12-31T19:00", "2021-12-31 19:00:00.000", false),
             ("2021-12-31", "2021-12-31 00:00:00.000", false),
             ("2021-12-31T19:00:00.1234567Z", "2021-12-31 19:00:00.123", true),
+            ("2016-12-31T23:59:60Z", "2016-12-31 23:59:59.000", false),
+            ("0001-01-01T00:00:00Z", "0001-01-01 00:00:00.000", false),
             ("1614265330", "2021-02-25 15:02:10.000", false),
             ("1614265330123", "2021-02-25 15:02:10.123", false),
             ("1614265330.5", "2021-02-25 15:02:10.500", false),
@@ -166,7 +196,19 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in ["", "yesterday", "17: 45: 39Z", "2021-13-01T00:00:00Z", "2021-12-31T19:00:00+99:00", "99999999999999999999"] {
+        for text in [
+            "",
+            "yesterday",
+            "17: 45: 39Z",
+            "2021-13-01T00:00:00Z",
+            "2021-1-01T00:00:00Z",
+            "2021-12-31T1:00",
+            "2021-12-31T10",
+            "+021-12-31",
+            "2021-02-30",
+            "2021-12-31T19:00:00+99:00",
+            "99999999999999999999",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -81,6 +81,8 @@ fn every_published_delivery_leaves_rows_and_no_personal_data() {
         ("game", "riot"),
         ("game", "standard-webhooks"),
         ("game", "pubg"),
+        ("game", "csgo-gsi"),
+        ("game", "gameanalytics"),
         ("game", "playfab"),
         ("game", "dota2"),
         ("game", "lichess"),
@@ -106,6 +108,24 @@ fn every_published_delivery_leaves_rows_and_no_personal_data() {
             assert!(tables.len() > 1, "{}: {tables:?}", file.display());
         }
     }
+}
+
+#[test]
+fn every_published_event_of_a_partner_bus_is_the_shops_own() {
+    let Some(folder) = material() else { return };
+    let normalizer = Normalizer::new(Contract::embedded(), HashKey { id: "k1".to_owned(), secret: Secret::new("key") });
+    let mut seen = 0;
+    for (_, file) in deliveries(&folder.join("shopify-eventbridge")) {
+        let Ok(event) = serde_json::from_slice::<Value>(&fs::read(&file).unwrap()) else {
+            continue;
+        };
+        let (rows, _) = transform_lines(&normalizer, event.to_string().as_bytes(), &Fetched::new(), Millis(1_790_000_000_000));
+        let row: Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+        assert_eq!((&row["table"], &row["source"]), (&"shopify_products".into(), &"shopify".into()), "{}: {row}", file.display());
+        assert!(row["account"].is_string() && row["topic"].as_str().unwrap().starts_with("products/"), "{}: {row}", file.display());
+        seen += 1;
+    }
+    assert!(seen > 1, "{seen} events");
 }
 
 /// E-mail addresses anywhere, phone numbers and streets by their keys.

@@ -48,7 +48,8 @@ pub fn signing_secrets() -> Result<Secrets, Error> {
 pub fn parse_secrets(text: &str) -> Result<Secrets, Error> {
     let mut secrets = Secrets::default();
     for pair in text.split_whitespace() {
-        let (owner, secret) = pair.split_once('=').ok_or(Error::MalformedVariable { name: SIGNING_SECRETS, form: "source=secret" })?;
+        let known = pair.split_once('=').filter(|(owner, secret)| !owner.is_empty() && !secret.is_empty());
+        let (owner, secret) = known.ok_or(Error::MalformedVariable { name: SIGNING_SECRETS, form: "source=secret" })?;
         secrets.add(owner, Secret::new(secret));
     }
     Ok(secrets)
@@ -77,4 +78,22 @@ pub fn memory_budget() -> Result<Option<usize>, Error> {
     };
     let mebibytes: usize = text.parse().map_err(|_| Error::MalformedVariable { name: MEMORY_BUDGET, form: "a number of MiB" })?;
     Ok(Some(mebibytes * 1024 * 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_pairs_and_never_empty() {
+        let secrets = parse_secrets("shopify=a=b\n shopify/Acme.myshopify.com=c  shopify/acme.myshopify.com=d").unwrap();
+        assert_eq!(secrets.of("shopify", None), [Secret::new("a=b")]);
+        assert_eq!(secrets.of("shopify", Some("ACME.myshopify.com")), [Secret::new("c"), Secret::new("d")]);
+        assert_eq!(secrets.of("shopify", Some("other")), [Secret::new("a=b")]);
+        assert!(secrets.of("zendesk", None).is_empty());
+        for text in ["shopify", "shopify=", "=secret"] {
+            let error = parse_secrets(text).unwrap_err().to_string();
+            assert_eq!(error, "read the environment: FRESHET_SIGNING_SECRETS has the form source=secret");
+        }
+    }
 }

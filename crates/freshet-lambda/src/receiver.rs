@@ -29,6 +29,9 @@ const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// How long a body that fits no record may take on its way to S3.
 const BODY_TIMEOUT: Duration = Duration::from_millis(1_200);
 
+/// How long a delivery may take altogether: Shopify waits 5 s, of which the way there and back is a part.
+const DEADLINE: Duration = Duration::from_millis(2_900);
+
 /// A receiver with its clients.
 #[derive(Debug)]
 pub struct Receiver {
@@ -111,6 +114,7 @@ impl Receiver {
         self.take(source, account, query.get("topic").cloned(), &request, now).await
     }
 
+    /// Verifies a delivery and makes it durable.
     async fn take(
         &self,
         source: &Source,
@@ -119,6 +123,7 @@ impl Receiver {
         request: &Request<Bytes>,
         now: Millis,
     ) -> Response<Bytes> {
+        let started = Instant::now();
         let headers: Headers =
             request.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
         if let Err(refusal) = self.verify(source, account, &headers, request.body(), now) {
@@ -143,14 +148,19 @@ impl Receiver {
         let Ok(records) = pack(&lines) else {
             return answer(StatusCode::PAYLOAD_TOO_LARGE, "the delivery's headers alone fill a record of 1,000 KiB");
         };
-        match self.producer.put(records).await {
-            Ok(receipt) => {
+        match tokio::time::timeout(DEADLINE.saturating_sub(started.elapsed()), self.producer.put(records)).await {
+            Ok(Ok(receipt)) => {
                 tracing::debug!(source = source.name, acknowledged = receipt.acknowledged, spilled = receipt.spilled, "took a delivery");
                 answer(StatusCode::OK, "")
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 self.unsay(said);
                 tracing::error!(source = source.name, %error, "could not make a delivery durable");
+                unavailable()
+            }
+            Err(_) => {
+                self.unsay(said);
+                tracing::error!(source = source.name, "could not make a delivery durable in time");
                 unavailable()
             }
         }

@@ -47,7 +47,7 @@ pub enum Fault {
 pub struct FaultOrder {
     /// `s3`, `firehose` or `athena`.
     pub service: String,
-    /// The operation, as the API names it.
+    /// The operation, as the API names it; with `:` and a part of the path behind it, of calls with that path alone.
     pub operation: String,
     /// How many calls fail.
     pub times: u32,
@@ -77,10 +77,14 @@ impl Faults {
     }
 
     /// The fault of this call, if it is to fail.
-    pub(crate) fn take(&self, service: &str, operation: &str) -> Option<Fault> {
+    pub(crate) fn take(&self, service: &str, operation: &str, path: &str) -> Option<Fault> {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, fault) = orders.get_mut(&(service.to_owned(), operation.to_owned()))?;
-        *left = left.checked_sub(1)?;
+        let is_meant = |(of, name): &(String, String)| {
+            let (name, part) = name.split_once(':').unwrap_or((name, ""));
+            of == service && name == operation && path.contains(part)
+        };
+        let (_, (left, fault)) = orders.iter_mut().find(|(order, (left, _))| *left > 0 && is_meant(order))?;
+        *left -= 1;
         Some(fault.clone())
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn answer(services: Services, request: Request<Incoming>) -> Re
         return Reply::Answer(refuse(&refusal));
     }
     let (service, operation) = classify(&request);
-    let fault = services.faults.take(service, &operation);
+    let fault = services.faults.take(service, &operation, request.uri().path());
     match &fault {
         Some(Fault::Drop) => return Reply::Close,
         Some(Fault::Error { status, code }) => return Reply::Answer(faulty(service, *status, code)),

@@ -16,7 +16,9 @@ Times are UTC without zone, in whole milliseconds. Ids are text. Money is `decim
 Personal data is hashed with a keyed hash or dropped. Every table is partitioned by `dt`: filter on it.
 
 To add a source: a folder with `source.toml`, its tables and their `fixtures/<table>/<case>.json` with the expected
-`<case>.rows.json`, and its name in `sources.txt` (`freshet source new NAME` writes the beginning). Its tests then run unasked.
+`<case>.rows.json`, and its name in `sources.txt` (`freshet source new NAME` writes the beginning). Its tests then
+run unasked; no route, function or test changes. `freshet schema emit` then puts it on this page and into `released.json`:
+from there on its tables only grow.
 
 A pointer is a JSON pointer; `*` takes every element of an array, and `./` starts at the row that `rows` opened.
 

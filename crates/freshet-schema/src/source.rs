@@ -132,7 +132,8 @@ pub struct PersonalKeys {
     /// Whole keys that are dropped at any depth.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// Keys of objects that describe a person: below them every key with the word `name` is dropped.
+    /// Keys of objects that describe a person: below them every key with the word `name` is dropped, and so is a key
+    /// that has both words, such as `customer_name`.
     #[serde(default)]
     pub people: Vec<String>,
     /// Places that are dropped whole.

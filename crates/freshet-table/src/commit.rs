@@ -43,6 +43,28 @@ pub(crate) struct DataFile {
     pub(crate) remove: Remove,
 }
 
+/// What a commit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Adds rows.
+    Compact,
+    /// Puts the rows of some files into one.
+    Merge,
+    /// Deletes what has been kept long enough.
+    Expire,
+}
+
+impl Operation {
+    /// Its name in the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+            Self::Merge => "merge",
+            Self::Expire => "expire",
+        }
+    }
+}
+
 /// How a commit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -97,19 +119,33 @@ pub(crate) fn add(path: &Path, day: i32, size: usize, stats: String, now_millis:
 }
 
 /// Commits actions on top of the version that `delta` has loaded. `note` goes into `commitInfo`.
-pub(crate) async fn commit(lake: &Lake, table: &Table, delta: &DeltaTable, actions: Vec<Action>, operation: &str, note: Value) -> Result<Outcome, Error> {
+pub(crate) async fn commit(
+    lake: &Lake,
+    table: &Table,
+    delta: &DeltaTable,
+    actions: Vec<Action>,
+    operation: Operation,
+    note: Value,
+) -> Result<Outcome, Error> {
     let failed = Error::delta("commit to the log", &table.name);
     let id = Uuid::new_v4().to_string();
     let state = delta.snapshot().map_err(&failed)?;
-    let ours = json!({ "commit": id, "operation": operation, "note": note });
+    let ours = json!({ "commit": id, "operation": operation.name(), "note": note });
     let properties = CommitProperties::default().with_max_retries(0).with_metadata([(OURS.to_owned(), ours)]);
-    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![envelope::PARTITION.to_owned()]), predicate: None };
+    let operation = match operation {
+        Operation::Compact => {
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![envelope::PARTITION.to_owned()]), predicate: None }
+        }
+        Operation::Merge => DeltaOperation::Optimize { predicate: None, target_size: 0 },
+        Operation::Expire => DeltaOperation::Delete { predicate: None },
+    };
     let committed = CommitBuilder::from(properties).with_actions(actions).build(Some(state), delta.log_store(), operation).await;
     match committed {
         Ok(_) => Ok(Outcome::Won),
         Err(error) => {
             // The entry may be there although the answer says no: only the log knows.
             if is_in_log(lake, table, state.version(), &id).await? {
+                tracing::info!(table = table.name, error = %error, "a commit has won although its answer was another");
                 return Ok(Outcome::Won);
             }
             if newer_version(lake, table, state.version()).await? {
@@ -126,19 +162,19 @@ async fn newer_version(lake: &Lake, table: &Table, version: u64) -> Result<bool,
 }
 
 async fn is_in_log(lake: &Lake, table: &Table, version: u64, id: &str) -> Result<bool, Error> {
-    let found = notes_since(lake, table, version).await?;
+    let found = notes_since(lake, table, Some(version)).await?;
     Ok(found.iter().any(|(_, ours)| ours["commit"] == id))
 }
 
-/// What our commits after a version say: (version, note).
-pub(crate) async fn notes_since(lake: &Lake, table: &Table, version: u64) -> Result<Vec<(u64, Value)>, Error> {
+/// What our commits after a version say, or all that the log still has: (version, note).
+pub(crate) async fn notes_since(lake: &Lake, table: &Table, version: Option<u64>) -> Result<Vec<(u64, Value)>, Error> {
     let store = lake.table_store(table);
-    let offset = Path::from(format!("_delta_log/{version:020}.json"));
-    let entries: Vec<_> = store
-        .list_with_offset(Some(&Path::from("_delta_log")), &offset)
-        .try_collect()
-        .await
-        .map_err(Error::object(format!("list the log of table {}", table.name)))?;
+    let log = Path::from("_delta_log");
+    let entries = match version {
+        Some(version) => store.list_with_offset(Some(&log), &Path::from(format!("_delta_log/{version:020}.json"))),
+        None => store.list(Some(&log)),
+    };
+    let entries: Vec<_> = entries.try_collect().await.map_err(Error::object(format!("list the log of table {}", table.name)))?;
     let mut notes = Vec::new();
     for entry in entries {
         let Some(version) = entry.location.filename().and_then(|name| name.strip_suffix(".json")).and_then(|name| name.parse().ok()) else {

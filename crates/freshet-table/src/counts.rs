@@ -9,8 +9,9 @@ use freshet_ingest::line::LINE_VERSION;
 use freshet_ingest::normalize::{COUNTS, REJECTED};
 use freshet_ingest::time::Millis;
 use freshet_schema::{Contract, Table};
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commit::{day_text, notes_since};
 use crate::error::Error;
@@ -89,8 +90,8 @@ impl Counts {
     }
 }
 
-/// Counts as lines for their table.
-pub(crate) fn lines(contract: &Contract, counts: &[Count], now: Millis) -> Vec<String> {
+/// Counts as lines for their table, each once.
+pub(crate) fn lines<'a>(contract: &Contract, counts: impl Iterator<Item = &'a Count>, now: Millis) -> Vec<String> {
     let version = contract.table(COUNTS).map_or(1, |table| table.version);
     let line = |count: &Count| {
         let Tally { stored, duplicates, rejected } = count.tally;
@@ -103,36 +104,47 @@ pub(crate) fn lines(contract: &Contract, counts: &[Count], now: Millis) -> Vec<S
         let columns = columns.to_string();
         format!("{{\"table\":\"{COUNTS}\",\"line_version\":{LINE_VERSION},\"schema_version\":{version},{}", &columns[1..])
     };
-    counts.iter().map(line).collect()
+    counts.map(line).collect()
 }
 
-/// Up to which version of each table counts have been copied.
-pub(crate) type Copied = BTreeMap<String, u64>;
+/// So many logs are read at once.
+const AT_ONCE: usize = 8;
 
-/// The counts of commits that no run has copied yet, and the versions up to which that is then done.
-pub(crate) async fn uncopied(lake: &Lake, contract: &Contract) -> Result<(Vec<Count>, Copied), Error> {
+/// Counts that ride in commits and that no run has copied yet.
+#[derive(Debug, Default)]
+pub(crate) struct Uncopied {
+    pub(crate) counts: Vec<Count>,
+    /// Up to which version of each table all are copied, once these are.
+    pub(crate) copied: BTreeMap<String, u64>,
+}
+
+/// Reads the logs of all tables from where the last copy ended.
+pub(crate) async fn uncopied(lake: &Lake, contract: &Contract) -> Result<Uncopied, Error> {
     let mut copied = copied(lake, contract).await?;
+    let tables: Vec<&Table> = contract.tables().filter(|table| table.name != COUNTS).collect();
+    let since = |table: &Table| copied.get(&table.name).copied();
+    let reads = tables.iter().map(|table| notes_since(lake, table, since(table))).collect::<Vec<_>>();
+    let notes: Vec<Vec<(u64, Value)>> = futures::stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let mut counts = Vec::new();
-    for table in contract.tables().filter(|table| table.name != COUNTS) {
-        let since = copied.get(&table.name).copied().unwrap_or(0);
-        for (version, note) in notes_since(lake, table, since).await? {
+    for (table, notes) in tables.iter().zip(notes) {
+        for (version, note) in notes {
             copied.insert(table.name.clone(), version);
             let found: Vec<Count> = serde_json::from_value(note["note"]["counts"].clone()).unwrap_or_default();
             counts.extend(found);
         }
     }
-    Ok((counts, copied))
+    Ok(Uncopied { counts, copied })
 }
 
 /// What the last commit to the table of counts says of itself.
-async fn copied(lake: &Lake, contract: &Contract) -> Result<Copied, Error> {
+async fn copied(lake: &Lake, contract: &Contract) -> Result<BTreeMap<String, u64>, Error> {
     let Some(table) = contract.table(COUNTS) else {
-        return Ok(Copied::new());
+        return Ok(BTreeMap::new());
     };
     let Some(version) = lake.load(table).await?.and_then(|delta| delta.version()) else {
-        return Ok(Copied::new());
+        return Ok(BTreeMap::new());
     };
-    let notes = notes_since(lake, table, version.saturating_sub(20)).await?;
+    let notes = notes_since(lake, table, version.checked_sub(20)).await?;
     let said = notes.iter().rev().map(|(_, note)| &note["note"]["copied"]).find(|copied| copied.is_object());
     Ok(said.and_then(|copied| serde_json::from_value(copied.clone()).ok()).unwrap_or_default())
 }

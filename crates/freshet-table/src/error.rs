@@ -54,6 +54,13 @@ pub enum Error {
         #[source]
         source: arrow::error::ArrowError,
     },
+    /// A large object is read from a file in the temporary folder, which failed.
+    #[error("keep a landing object in the temporary folder")]
+    TemporaryFile {
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// Other writers were quicker, again and again.
     #[error("commit to table {table}: other writers were quicker {attempts} times in a row; run again")]
     Contention {

@@ -26,7 +26,8 @@ impl Lake {
     /// Connects to a bucket with the SDK's configuration: its endpoint, region and credentials.
     pub fn connect(config: &aws_config::SdkConfig, bucket: &str) -> Result<Self, Error> {
         let region = config.region().map_or("us-east-1", aws_config::Region::as_ref);
-        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(region).with_conditional_put(S3ConditionalPut::ETagMatch);
+        let mut builder =
+            AmazonS3Builder::new().with_bucket_name(bucket).with_region(region).with_conditional_put(S3ConditionalPut::ETagMatch);
         if let Some(provider) = config.credentials_provider() {
             builder = builder.with_credentials(Arc::new(SdkCredentials(provider)));
         }
@@ -64,7 +65,8 @@ impl Lake {
 
     /// A table that is not loaded.
     pub(crate) fn delta(&self, table: &Table) -> Result<DeltaTable, Error> {
-        let location = Url::parse(&self.location(table)).map_err(|error| Error::Protocol { table: table.name.clone(), message: error.to_string() })?;
+        let location =
+            Url::parse(&self.location(table)).map_err(|error| Error::Protocol { table: table.name.clone(), message: error.to_string() })?;
         let log_store = default_logstore(self.table_store(table), Arc::clone(&self.store), &location, &StorageConfig::default());
         Ok(DeltaTable::new(log_store))
     }

@@ -5,24 +5,34 @@
 //! name has committed and the counts are written. Many rounds leave several sorted files a day, which the merge
 //! rewrites to few. Whatever is interrupted is repaired by running again.
 
+mod blocking;
 mod commit;
 mod compact;
+mod conflict;
 mod counts;
+mod damage;
 mod decode;
 mod error;
+#[cfg(test)]
+mod fixture;
+mod flat;
 mod identity;
+mod join;
 mod lake;
 mod landing;
 mod merge;
+mod object;
 mod parquet_file;
 mod plan;
+mod reader;
 mod retention;
 mod round;
+mod rows;
 mod stats;
 mod tables;
 
 pub use compact::{Options, Progress, Report, compact};
 pub use error::Error;
 pub use lake::Lake;
-pub use plan::{Plan, plan};
+pub use plan::{Plan, PlannedFate, PlannedMerge, PlannedObject, PlannedPartition, plan};
 pub use tables::{TableState, create_tables, tables};

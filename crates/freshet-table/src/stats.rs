@@ -1,69 +1,59 @@
 //! The statistics of a data file as the Delta log keeps them (delta.io, PROTOCOL.md, "Per-file Statistics").
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{max, max_boolean, max_string, min, min_boolean, min_string};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
+};
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value, json};
 
 /// Longer texts have no bounds: a cut-off one would have to be rounded up.
 const LONGEST_BOUND: usize = 64;
 
-/// Numbers of records, of NULLs, and bounds, over all batches of a file.
-#[derive(Debug, Default)]
-pub(crate) struct Statistics {
-    records: usize,
-    nulls: Map<String, Value>,
-    least: Map<String, Value>,
-    greatest: Map<String, Value>,
-    /// Columns of which some batch had no bounds although it had values.
-    unbounded: Vec<String>,
+/// Of one column of a file: its NULLs and bounds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ColumnStatistics {
+    nulls: usize,
+    bounds: Option<(Value, Value)>,
+    /// Whether some values have no bounds that the log could hold.
+    is_unbounded: bool,
 }
 
-impl Statistics {
-    pub(crate) fn of(batch: &RecordBatch) -> Self {
-        let mut statistics = Self::default();
-        statistics.add(batch);
-        statistics
+impl ColumnStatistics {
+    /// The statistics of values.
+    pub(crate) fn of(column: &ArrayRef) -> Self {
+        let nulls = column.null_count();
+        let has_bounds = nulls < column.len() && !matches!(column.data_type(), DataType::List(_));
+        let bounds = if has_bounds { bounds(column) } else { None };
+        Self { nulls, is_unbounded: has_bounds && bounds.is_none(), bounds }
     }
 
-    /// Takes another batch of the same file.
-    pub(crate) fn add(&mut self, batch: &RecordBatch) {
-        self.records += batch.num_rows();
-        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-            let name = field.name();
-            let nulls = self.nulls.get(name).and_then(Value::as_u64).unwrap_or(0) + column.null_count() as u64;
-            self.nulls.insert(name.clone(), json!(nulls));
-            if column.null_count() == column.len() || matches!(field.data_type(), DataType::List(_)) {
-                continue;
-            }
-            match bounds(column) {
-                Some((least, greatest)) => {
-                    widen(&mut self.least, name, least, |new, old| precedes(new, old));
-                    widen(&mut self.greatest, name, greatest, |new, old| precedes(old, new));
-                }
-                None => self.unbounded.push(name.clone()),
-            }
-        }
-    }
-
-    /// The statistics as the log's JSON text.
-    pub(crate) fn json(mut self) -> String {
-        for name in &self.unbounded {
-            self.least.remove(name);
-            self.greatest.remove(name);
-        }
-        json!({ "numRecords": self.records, "minValues": self.least, "maxValues": self.greatest, "nullCount": self.nulls }).to_string()
+    /// Takes the statistics of more values of the column.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.nulls += more.nulls;
+        self.is_unbounded |= more.is_unbounded;
+        self.bounds = match (self.bounds.take(), more.bounds) {
+            (Some((least, greatest)), Some((new_least, new_greatest))) => Some((
+                if precedes(&new_least, &least) { new_least } else { least },
+                if precedes(&greatest, &new_greatest) { new_greatest } else { greatest },
+            )),
+            (bounds, None) | (None, bounds) => bounds,
+        };
     }
 }
 
-fn widen(bounds: &mut Map<String, Value>, name: &str, value: Value, replaces: impl Fn(&Value, &Value) -> bool) {
-    match bounds.get(name) {
-        Some(old) if !replaces(&value, old) => {}
-        Some(_) | None => {
-            bounds.insert(name.to_owned(), value);
+/// A file's statistics as the log's JSON text.
+pub(crate) fn text(records: usize, schema: &Schema, columns: &[ColumnStatistics]) -> String {
+    let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
+    for (field, column) in schema.fields().iter().zip(columns) {
+        nulls.insert(field.name().clone(), json!(column.nulls));
+        if let (Some((from, to)), false) = (&column.bounds, column.is_unbounded) {
+            least.insert(field.name().clone(), from.clone());
+            greatest.insert(field.name().clone(), to.clone());
         }
     }
+    json!({ "numRecords": records, "minValues": least, "maxValues": greatest, "nullCount": nulls }).to_string()
 }
 
 /// Dates and times compare as their texts do.
@@ -120,9 +110,9 @@ fn decimal(value: i128, scale: i8) -> Option<Value> {
     let scale = u32::try_from(scale).ok()?;
     let (whole, fraction) = (value.unsigned_abs() / 10_u128.pow(scale), value.unsigned_abs() % 10_u128.pow(scale));
     let text = format!("{}{whole}.{fraction:0width$}", if value < 0 { "-" } else { "" }, width = scale as usize);
-    // Only where a double holds the number exactly is it a bound.
+    // A double gives back fifteen digits as they were; with more it might round a bound into the values.
     let number: f64 = text.parse().ok()?;
-    (value.unsigned_abs() < 1 << 53).then(|| json!(number))
+    (value.unsigned_abs() < 1_000_000_000_000_000).then(|| json!(number))
 }
 
 fn date(days: i32) -> Option<Value> {
@@ -132,4 +122,50 @@ fn date(days: i32) -> Option<Value> {
 
 fn time(micros: i64) -> Option<Value> {
     Some(json!(DateTime::from_timestamp_micros(micros)?.format("%Y-%m-%dT%H:%M:%S%.3f").to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Decimal128Array, Float64Array, ListArray, StringArray, TimestampMicrosecondArray};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn check(parts: &[ArrayRef], expected: &Value) {
+        let mut all = ColumnStatistics::default();
+        for part in parts {
+            all.add(ColumnStatistics::of(part));
+        }
+        let schema = Schema::new(vec![Field::new("a", parts[0].data_type().clone(), true)]);
+        let text: Value = serde_json::from_str(&text(0, &schema, &[all])).unwrap();
+        assert_eq!(json!([text["minValues"]["a"], text["maxValues"]["a"], text["nullCount"]["a"]]), *expected);
+    }
+
+    fn texts(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn decimals(values: &[i128]) -> ArrayRef {
+        Arc::new(Decimal128Array::from(values.to_vec()).with_precision_and_scale(18, 4).unwrap())
+    }
+
+    #[test]
+    fn bounds_hold_every_value_of_every_part() {
+        check(&[texts(&[Some("b"), None]), texts(&[None, None]), texts(&[Some("a"), Some("ä")])], &json!(["a", "ä", 4 - 1]));
+        check(&[decimals(&[-12_345_000, 1]), decimals(&[999_999_999_999_999])], &json!([-1234.5, 99_999_999_999.999_9, 0]));
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1_000, 1_700_000_000_123_000]));
+        check(&[times], &json!(["1970-01-01T00:00:00.001", "2023-11-14T22:13:20.123", 0]));
+    }
+
+    #[test]
+    fn a_column_has_no_bounds_where_one_value_has_none() {
+        let long = "x".repeat(LONGEST_BOUND + 1);
+        check(&[texts(&[Some("b")]), texts(&[Some(&long)]), texts(&[Some("c")])], &json!([null, null, 0]));
+        check(&[decimals(&[1]), decimals(&[1_000_000_000_000_000])], &json!([null, null, 0]));
+        check(&[Arc::new(Float64Array::from(vec![1.0, f64::NAN]))], &json!([null, null, 0]));
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)]), None]);
+        check(&[Arc::new(lists)], &json!([null, null, 1]));
+    }
 }

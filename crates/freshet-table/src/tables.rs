@@ -5,12 +5,18 @@ use deltalake::kernel::StructType;
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::SaveMode;
 use freshet_schema::{Contract, Table, envelope};
+use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::commit::files;
 use crate::error::Error;
 use crate::lake::Lake;
+
+/// How long entries stay in a table's log behind a checkpoint.
+const LOG_RETENTION: &str = "interval 7 days";
+/// So many tables are looked at at once.
+const AT_ONCE: usize = 8;
 
 /// What a table holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,24 +38,22 @@ pub struct TableState {
 /// Makes every table of the contract that is missing, and adds columns that are missing to those that are there.
 /// Safe to run twice and side by side. Returns the names of what it changed.
 pub async fn create_tables(lake: &Lake, contract: &Contract) -> Result<Vec<String>, Error> {
-    let mut changed = Vec::new();
-    for table in contract.tables() {
-        if ensure(lake, table).await?.1 {
-            changed.push(table.name.clone());
-        }
-    }
-    Ok(changed)
+    let ensured = contract
+        .tables()
+        .map(|table| async move { ensure(lake, table).await.map(|(_, is_changed)| is_changed.then(|| table.name.clone())) });
+    let changed: Vec<Option<String>> = futures::stream::iter(ensured.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
+    Ok(changed.into_iter().flatten().collect())
 }
 
 /// The table, made or widened where it has to be, and whether it had to be.
 pub(crate) async fn ensure(lake: &Lake, table: &Table) -> Result<(DeltaTable, bool), Error> {
     match lake.load(table).await? {
         Some(delta) => widen(lake, table, delta).await,
-        None => create(lake, table).await.map(|delta| (delta, true)),
+        None => create(lake, table, LOG_RETENTION).await.map(|delta| (delta, true)),
     }
 }
 
-async fn create(lake: &Lake, table: &Table) -> Result<DeltaTable, Error> {
+pub(crate) async fn create(lake: &Lake, table: &Table, log_retention: &str) -> Result<DeltaTable, Error> {
     let failed = Error::delta("create the log", &table.name);
     let created = CreateBuilder::new()
         .with_log_store(lake.delta(table)?.log_store())
@@ -60,7 +64,7 @@ async fn create(lake: &Lake, table: &Table) -> Result<DeltaTable, Error> {
         .with_partition_columns([envelope::PARTITION])
         .with_configuration([
             ("delta.checkpointInterval", Some("10")),
-            ("delta.logRetentionDuration", Some("interval 7 days")),
+            ("delta.logRetentionDuration", Some(log_retention)),
             ("delta.deletedFileRetentionDuration", Some("interval 7 days")),
             ("delta.dataSkippingNumIndexedCols", Some("-1")),
         ])
@@ -80,7 +84,8 @@ fn check_protocol(table: &Table, delta: &DeltaTable) -> Result<(), Error> {
     let protocol = delta.snapshot().map_err(Error::delta("read the log", &table.name))?.protocol().clone();
     let text = serde_json::to_value(&protocol).unwrap_or(Value::Null);
     let is_ntz = |features: &Value| features.as_array().is_some_and(|features| features.len() == 1 && features[0] == "timestampNtz");
-    if text["minReaderVersion"] == 3 && text["minWriterVersion"] == 7 && is_ntz(&text["readerFeatures"]) && is_ntz(&text["writerFeatures"]) {
+    if text["minReaderVersion"] == 3 && text["minWriterVersion"] == 7 && is_ntz(&text["readerFeatures"]) && is_ntz(&text["writerFeatures"])
+    {
         return Ok(());
     }
     Err(Error::Protocol { table: table.name.clone(), message: format!("its protocol is {text}, and Athena needs timestampNtz alone") })
@@ -131,4 +136,3 @@ pub async fn tables(lake: &Lake, contract: &Contract) -> Result<Vec<TableState>,
     }
     Ok(states)
 }
-

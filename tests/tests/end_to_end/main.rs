@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+mod compaction;
 mod deliveries;
 mod kill;
 mod published;
 mod queries;
-mod queries;
+mod receiver;
 mod running;
 mod s3;

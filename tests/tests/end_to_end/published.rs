@@ -67,7 +67,9 @@ async fn every_published_delivery_is_found_again_once_and_without_personal_data(
     }
     tokio::task::block_in_place(|| {
         up.settle();
-        assert_eq!(state(&up), once, "with other ids");
+        let again = state(&up);
+        let changed: Vec<_> = again.iter().filter(|(table, state)| once.get(*table) != Some(state)).map(|(table, _)| table).collect();
+        assert!(changed.is_empty(), "other ids changed {changed:?}");
         no_personal_data(&up, folder.path(), &published);
     });
 }
@@ -88,7 +90,7 @@ fn read(folder: &Path, source: &'static str) -> Vec<Published> {
 
 fn is_trigger(delivery: &Published) -> bool {
     let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
-    delivery.source == "zendesk" && body.get("type").is_none()
+    delivery.source == "zendesk" && !body["type"].as_str().is_some_and(|kind| kind.starts_with("zen:event-type:"))
 }
 
 fn has_own_id(body: &[u8]) -> bool {

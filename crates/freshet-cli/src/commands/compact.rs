@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use freshet_ingest::normalize::Normalizer;
 use freshet_schema::Contract;
+use freshet_table::PlannedFate;
 
 use crate::output::{complain, say, table};
 use crate::progress::Progress;
@@ -16,7 +17,7 @@ use crate::{environment, stack};
 #[derive(Debug, Args)]
 #[command(after_help = "Safe to run at any time, twice, and side by side with another.\n\nExamples:\n  freshet compact --dry-run\n  freshet compact --deadline-seconds 600 --memory-mib 512")]
 pub(crate) struct Arguments {
-    /// Plan merges of this table alone (with --dry-run).
+    /// With --dry-run: plan merges of this table alone. A run takes the landing zone as a whole, for one object feeds many tables.
     #[arg(long)]
     table: Option<String>,
     /// Say what a run would do, and do nothing.
@@ -39,21 +40,34 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(name) = &arguments.table {
         contract.table(name).with_context(|| format!("no table is named {name}; `freshet tables` lists them"))?;
     }
+    let mut options = freshet_table::Options::new(uuid::Uuid::new_v4().to_string(), stack::now());
+    options.deadline = arguments.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    options.memory_budget = arguments.memory_mib * 1024 * 1024;
     if arguments.dry_run {
-        let plan = freshet_table::plan(&lake, contract, arguments.table.as_deref()).await?;
+        let plan = freshet_table::plan(&lake, contract, &options, arguments.table.as_deref()).await?;
         if arguments.json {
             say(&serde_json::to_string_pretty(&plan)?);
             return Ok(ExitCode::SUCCESS);
         }
         let bytes: u64 = plan.objects.iter().map(|object| object.bytes).sum();
-        say(&format!("{} landing objects, {bytes} bytes, would be taken", plan.objects.len()));
+        say(&format!("{} landing objects, {bytes} bytes", plan.objects.len()));
+        let aside = plan.objects.iter().filter(|object| object.fate != PlannedFate::Stored);
+        for object in aside {
+            let fate = if object.fate == PlannedFate::Waits { "waits for newer code" } else { "would go to quarantine/" };
+            say(&format!("{}: {} rows, {fate}", object.key, object.rows));
+        }
+        let rows = plan.partitions.iter().map(|partition| {
+            let numbers = [partition.rows, partition.bytes, partition.objects].map(|number| number.to_string());
+            [vec![partition.table.clone(), partition.dt.clone()], numbers.to_vec()].concat()
+        });
+        table(&["table", "dt", "rows that wait", "bytes", "in objects"], rows);
         table(&["table", "dt", "files to merge", "bytes"], plan.merges.iter().map(|merge| vec![merge.table.clone(), merge.dt.clone(), merge.files.to_string(), merge.bytes.to_string()]));
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(name) = &arguments.table {
+        complain(&format!("note: a landing object feeds many tables, so the others are compacted with {name}"));
+    }
     let aws = environment::aws().await;
-    let mut options = freshet_table::Options::new(uuid::Uuid::new_v4().to_string(), stack::now());
-    options.deadline = arguments.deadline_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    options.memory_budget = arguments.memory_mib * 1024 * 1024;
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
         let normalizer = Normalizer::new(contract, freshet_lambda::config::hash_key()?);
         let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&aws).force_path_style(true).build());

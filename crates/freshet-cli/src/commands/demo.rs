@@ -12,7 +12,7 @@ use base64::Engine as _;
 use clap::Args;
 use freshet_ingest::secret::{Secret, Secrets};
 use freshet_ingest::time::{DAY, Millis};
-use freshet_query::{Answer, Kind};
+use freshet_query::Answer;
 use freshet_schema::Contract;
 use freshet_table::TableState;
 use serde_json::{Value, json};
@@ -28,7 +28,15 @@ use drive::{Drive, Keys};
 /// How many days the world tells of.
 const DAYS: u32 = 10;
 /// The queries that are shown.
-const SHOWN: [&str; 6] = ["revenue_per_day", "abandoned_checkouts", "refund_rate_by_product", "tickets_per_order", "win_rate_by_role", "rejects_by_reason"];
+const SHOWN: [&str; 7] = [
+    "revenue_by_day_and_channel",
+    "abandoned_checkouts",
+    "refund_rate_by_product",
+    "ticket_customer_share",
+    "new_accounts_high_results",
+    "rejects_by_reason",
+    "delivery_outcomes",
+];
 /// How many rows of an answer are shown.
 const ROWS: usize = 8;
 
@@ -108,7 +116,8 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
     let tables = freshet_table::tables(stack.lake(), Contract::embedded()).await?;
     let client = aws_sdk_athena::Client::new(&stack.config);
     let mut answers = Vec::new();
-    for query in freshet_query::catalogue().iter().filter(|query| query.kind == Kind::Query && SHOWN.contains(&query.name.as_str())) {
+    for name in SHOWN {
+        let query = freshet_query::find(name)?;
         let values = period(query, until);
         let bound = freshet_query::bind(query, &values)?;
         let run = stack::statement(bound.sql, bound.parameters, BUCKET, DATABASE);
@@ -132,10 +141,9 @@ async fn settle(stack: &Stack) -> Result<()> {
     }
 }
 
-/// The world's own days for a query's parameters that bound days.
+/// The world's own days, today for arrivals, for a query's parameters that bound days.
 fn period(query: &freshet_query::Query, until: Millis) -> std::collections::BTreeMap<String, String> {
-    let begin = Millis(until.0 - i64::from(DAYS) * DAY).date();
-    let bounds = [("from", begin.clone()), ("since", begin), ("to", until.date()), ("until", until.date())];
+    let bounds = [("from", Millis(until.0 - i64::from(DAYS) * DAY).date()), ("to", stack::now().date())];
     bounds.into_iter().filter(|(name, _)| query.parameter(name).is_some()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -182,5 +190,19 @@ impl Told {
             "seed": arguments.seed, "deliveries": arguments.deliveries, "seconds": (seconds * 10.0).round() / 10.0,
             "tables": self.tables, "queries": answers, "account": self.account,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_in_the_catalogue_and_takes_the_worlds_days() {
+        for name in SHOWN {
+            let query = freshet_query::find(name).unwrap();
+            assert_eq!(query.kind, freshet_query::Kind::Query);
+            freshet_query::bind(query, &period(query, Millis(1_790_035_200_000))).unwrap();
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::{environment, stack};
 
 /// Arguments of `freshet query`.
 #[derive(Debug, Args)]
-#[command(after_help = "A parameter that is left out takes its example.\n\nExamples:\n  freshet query revenue_per_day --param from=2026-01-01 --param zone=Europe/Berlin\n  freshet query --sql \"SELECT count(*) FROM shopify_orders\" --format json\n  freshet query rejects_by_reason --show-sql")]
+#[command(after_help = "A parameter that is left out takes its example.\n\nExamples:\n  freshet query revenue_by_day_and_channel --param from=2026-01-01 --param time_zone=Europe/Berlin\n  freshet query --sql \"SELECT count(*) FROM shopify_orders\" --format json\n  freshet query rejects_by_reason --show-sql")]
 pub(crate) struct Arguments {
     /// The query's name; `freshet queries` lists them.
     #[arg(required_unless_present = "sql", conflicts_with = "sql")]

@@ -8,8 +8,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use freshet_ingest::secret::{Secret, Secrets};
 use freshet_ingest::signature::ZENDESK_TEST_SECRET;
+use freshet_schema::Contract;
 
 use crate::output::{complain, say};
+use crate::provider::Provider;
 use crate::stack::{BUCKET, DATABASE, Stack, Start};
 
 /// Arguments of `freshet up`.
@@ -26,6 +28,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 8080)]
     webhook_port: u16,
     /// A signing secret, as SOURCE=SECRET or SOURCE/ACCOUNT=SECRET; the same owner twice while one is being rotated.
+    /// `FRESHET_SECRET_<SOURCE>` counts too, and no process list shows it.
     #[arg(long = "secret", value_name = "OWNER=SECRET")]
     secrets: Vec<String>,
     /// After how many seconds the stream delivers what it has buffered.
@@ -37,7 +40,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let secrets = parse_secrets(&arguments.secrets)?;
+    let secrets = secrets(&arguments.secrets)?;
     let flush = Duration::from_secs(arguments.flush_seconds);
     let start = Start { dir: arguments.dir, port: arguments.port, webhook_port: arguments.webhook_port, secrets, flush };
     let stack = Stack::start(start).await?;
@@ -63,20 +66,45 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             complain(&format!("warning: {error:#}; the next run tries again"));
         }
     }
-    complain("draining: what was acknowledged is being delivered and compacted");
-    stack.drain().await?;
+    complain("draining: what was acknowledged is being delivered and compacted; a second Ctrl-C ends at once");
+    tokio::select! {
+        drained = stack.drain() => drained?,
+        result = stopped() => {
+            result?;
+            complain("ended at once: what is not delivered yet lies in the folder and is delivered at the next start");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The secrets of `owner=secret` arguments.
-pub(crate) fn parse_secrets(pairs: &[String]) -> Result<Secrets> {
+/// The secrets of `owner=secret` arguments and of the environment.
+fn secrets(pairs: &[String]) -> Result<Secrets> {
     let mut secrets = Secrets::default();
-    for pair in pairs {
-        let (owner, secret) = pair.split_once('=').context("read --secret: the form is SOURCE=SECRET or SOURCE/ACCOUNT=SECRET")?;
+    let mut known = 0;
+    let mut add = |owner: &str, secret: &str| {
         if secret == ZENDESK_TEST_SECRET {
             complain("warning: this is Zendesk's public test secret; outside development it is refused");
         }
         secrets.add(owner, Secret::new(secret));
+        known += 1;
+    };
+    for pair in pairs {
+        let split = pair.split_once('=').filter(|(owner, secret)| !owner.is_empty() && !secret.is_empty());
+        let (owner, secret) = split.context("read --secret: the form is SOURCE=SECRET or SOURCE/ACCOUNT=SECRET")?;
+        Provider::find(owner.split('/').next().unwrap_or_default()).context("read --secret")?;
+        add(owner, secret);
+    }
+    for source in Contract::embedded().sources().iter().filter(|source| source.signature.is_some()) {
+        let variable = Provider::find(&source.name)?.secret_variable();
+        if let Ok(secret) = std::env::var(&variable)
+            && !secret.is_empty()
+        {
+            add(&source.name, &secret);
+        }
+    }
+    if known == 0 {
+        complain("warning: no signing secret is known, so every delivery will be refused; give --secret SOURCE=SECRET");
     }
     Ok(secrets)
 }

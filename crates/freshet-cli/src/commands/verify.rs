@@ -11,7 +11,7 @@ use freshet_ingest::secret::Secret;
 use freshet_ingest::signature::{Rules, ZENDESK_TEST_SECRET, verify};
 use freshet_ingest::time;
 use freshet_schema::Scheme;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::output::{complain, say};
 use crate::stack;
@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// Do not look at the signed time.
     #[arg(long)]
     ignore_age: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The schemes by name.
@@ -69,16 +72,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let secrets: Vec<Secret> = arguments.secrets.iter().map(Secret::new).collect();
     let rules = Rules { scheme, secrets: &secrets, now, tolerance_seconds: (!arguments.ignore_age).then_some(300), is_development: true };
-    match verify(&rules, &headers, &body) {
-        Ok(()) => {
-            say("verifies");
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(refusal) => {
-            say(&format!("does not verify: {refusal}"));
-            Ok(ExitCode::FAILURE)
-        }
+    let refusal = verify(&rules, &headers, &body).err();
+    match &refusal {
+        _ if arguments.json => say(&json!({ "verifies": refusal.is_none(), "reason": refusal.as_ref().map(ToString::to_string) }).to_string()),
+        None => say("verifies"),
+        Some(refusal) => say(&format!("does not verify: {refusal}")),
     }
+    Ok(if refusal.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Headers of a JSON object, or of `Name: value` lines.

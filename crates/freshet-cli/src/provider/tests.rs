@@ -1,3 +1,5 @@
+//! What is signed and named here is what providers publish, and what the receiver takes.
+
 use freshet_ingest::headers::Headers;
 use freshet_ingest::signature::{Rules, verify};
 

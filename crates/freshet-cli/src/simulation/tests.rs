@@ -1,3 +1,5 @@
+//! The simulated world: the same for the same seed, with every outcome, and amounts that add up.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;

@@ -1,5 +1,7 @@
 //! Which keys are dropped, what is taken out of texts, and that one person has one key.
 
+use freshet_schema::PersonalKeys;
+
 use super::*;
 use crate::secret::Secret;
 
@@ -26,6 +28,8 @@ fn keys_that_name_personal_data_are_dropped_at_any_depth() {
         (r#"{"list":[{"e-mail":"x","ok":true}]}"#, r#"{"list":[{"ok":true}]}"#),
         (r#"{"customer":{"name":"Ann","id":7},"name":"1001"}"#, r#"{"customer":{"id":7},"name":"1001"}"#),
         (r#"{"fields":[{"name":"Phone number","value":"1"}]}"#, r#"{"fields":[{"name":"Phone number"}]}"#),
+        (r#"{"customerName":"Ann","customer":{"nick_name":"x","age":7},"file_name":"a"}"#, r#"{"customer":{"age":7},"file_name":"a"}"#),
+        (r#"{"MailAddress2":"x","clientEMail":"y","HomeADDRESS":"z","phone1":"a","ok":1}"#, r#"{"ok":1}"#),
         (r#"{"firstName":"x","First-Name":"y","first_names":1}"#, r#"{"first_names":1}"#),
         (r#"{"a":{"phone":"x"},"b":{},"c":[{"phone":"y"}]}"#, r#"{"b":{},"c":[{}]}"#),
         (r#"{"emailed":1,"addressed_to":2}"#, r#"{"emailed":1,"addressed_to":2}"#),

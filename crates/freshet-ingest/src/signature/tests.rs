@@ -1,5 +1,7 @@
 //! What verifies and what does not, for every scheme. The bodies and secrets are invented here.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const NOW: Millis = Millis(1_790_000_000_000);
@@ -76,4 +78,59 @@ fn zendesks_public_secret_counts_in_development_alone() {
 #[test]
 fn a_secret_never_prints() {
     assert_eq!(format!("{:?}", secret_of(Scheme::Shopify)), "[redacted]");
+}
+
+#[test]
+fn an_empty_secret_is_none_and_one_of_another_scheme_is_said() {
+    for scheme in SCHEMES {
+        let empty = Secret::new("");
+        let headers = sign(scheme, &empty, "delivery-1", NOW, BODY);
+        assert_eq!(judge(scheme, &[empty], &headers, BODY, NOW), Err(Refusal::NoSecret), "{scheme:?}");
+    }
+    for text in ["whsec_", "whsec_!"] {
+        let headers = sign(Scheme::StandardWebhooks, &secret_of(Scheme::StandardWebhooks), "delivery-1", NOW, BODY);
+        assert_eq!(judge(Scheme::StandardWebhooks, &[Secret::new(text)], &headers, BODY, NOW), Err(Refusal::UnreadableSecret), "{text}");
+    }
+}
+
+const NAMES: [&str; 10] = [
+    "x-shopify-hmac-sha256",
+    "shopify-hmac-sha256",
+    "x-zendesk-webhook-signature",
+    "x-zendesk-webhook-signature-timestamp",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "svix-signature",
+    "authorization",
+    "content-type",
+];
+
+proptest! {
+    #[test]
+    fn any_headers_and_bytes_are_judged(
+        values in prop::collection::vec(("\\PC{0,60}|v1,[A-Za-z0-9+/=]{0,60}|[0-9]{1,25}", 0..NAMES.len()), 0..12),
+        body in prop::collection::vec(any::<u8>(), 0..100),
+        secrets in prop::collection::vec("\\PC{0,30}", 0..3),
+        now in any::<i64>(),
+    ) {
+        let headers: Headers = values.iter().map(|(value, name)| (NAMES[*name], value.clone())).collect();
+        let secrets: Vec<Secret> = secrets.into_iter().map(Secret::new).collect();
+        for scheme in SCHEMES {
+            let rules = Rules { scheme, secrets: &secrets, now: Millis(now), tolerance_seconds: Some(300), is_development: false };
+            prop_assert!(verify(&rules, &headers, &body).is_err());
+        }
+    }
+
+    #[test]
+    fn one_bit_changed_anywhere_is_refused(body in prop::collection::vec(any::<u8>(), 1..100), place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        for scheme in SCHEMES {
+            let secret = secret_of(scheme);
+            let headers = sign(scheme, &secret, "delivery-1", NOW, &body);
+            let mut altered = body.clone();
+            altered[place.index(body.len())] ^= 1 << bit;
+            prop_assert_eq!(judge(scheme, std::slice::from_ref(&secret), &headers, &altered, NOW), Err(Refusal::Mismatch));
+            prop_assert_eq!(judge(scheme, std::slice::from_ref(&secret), &headers, &body, NOW), Ok(()));
+        }
+    }
 }

@@ -86,6 +86,73 @@ fn other_headers_and_another_spelling_are_the_same_event() {
 }
 
 #[test]
+fn a_delivery_by_the_other_door_is_the_same_event() {
+    let headers = [("x-shopify-topic", "orders/create"), ("x-shopify-shop-domain", "acme.myshopify.com"), ("x-shopify-webhook-id", "w")];
+    let posted = delivery("shopify", &headers, r#"{"id":820982911946154508,"note":"Gr\u00fc\u00dfe","total_price":"1.00"}"#);
+    let bus = r#"{"version":"0","id":"e","detail-type":"shopifyWebhook","source":"aws.partner/shopify.com/1/lake","account":"1","time":"2026-09-21T14:13:20Z",
+        "detail":{"payload":{"total_price":"1.00","note":"Grüße","id":820982911946154508},"metadata":{"X-Shopify-Topic":"orders/create",
+        "X-Shopify-Shop-Domain":"Acme.myshopify.com","X-Shopify-Hmac-SHA256":"not to be checked"}}}"#;
+    let other = bus.replace("aws.partner/shopify.com", "aws.partner/unknown.example");
+    let (response, _) =
+        transform(&normalizer(), &event(&[posted, bus.replace('\n', "").into_bytes(), other.into_bytes()]), &Fetched::new());
+    let (posted, bus) = (rows(&response.records[0]), rows(&response.records[1]));
+    for key in ["table", "event_id", "payload_hash", "account", "order_id", "topic"] {
+        assert_eq!(posted[0][key], bus[0][key], "{key}");
+    }
+    assert_eq!(bus[0]["received_at"], "2026-09-21 14:13:20.000");
+    assert_eq!(rows(&response.records[2])[0]["reason"], "unreadable_record");
+}
+
+#[test]
+fn a_body_that_is_not_json_is_known_by_its_bytes_alone() {
+    for source in ["shopify", "zendesk", "game"] {
+        let records: Vec<Vec<u8>> = ["a", "b"]
+            .iter()
+            .map(|id| delivery(source, &[("webhook-id", id), ("x-zendesk-webhook-invocation-id", id), ("x-shopify-webhook-id", id)], "{"))
+            .collect();
+        let (response, _) = transform(&normalizer(), &event(&records), &Fetched::new());
+        let ids: BTreeSet<String> = response.records.iter().map(|answer| rows(answer)[0]["event_id"].to_string()).collect();
+        assert_eq!(ids.len(), 1, "{source}");
+    }
+}
+
+#[test]
+fn a_large_batch_takes_no_longer_than_its_events() {
+    let events: Vec<String> =
+        (0..20_000).map(|place| format!(r#"{{"event_id":"e{place}","name":"move","contact_phone":"+49 30 {place:07}"}}"#)).collect();
+    let body = format!(r#"{{"server":"{}","events":[{}]}}"#, "s".repeat(2_000), events.join(","));
+    let (response, objects) = transform(&normalizer(), &event(&[delivery("game", &[("webhook-id", "d")], &body)]), &Fetched::new());
+    assert_eq!((response.records[0].result, objects.len()), (TransformResult::Dropped, 1));
+    let text = String::from_utf8(crate::envelope::gunzip(&objects[0].body).unwrap()).unwrap();
+    assert_eq!(text.lines().filter(|line| line.contains("\"table\":\"game_events\"")).count(), 20_000);
+    assert_eq!(text.matches("ssssss").count() / 333, 1, "what surrounds a batch is kept once where it is long");
+    assert!(!text.contains("+49 30"));
+}
+
+#[test]
+fn thousands_of_empty_records_fit_the_answer() {
+    let records: Vec<Vec<u8>> = (0..20_000).map(|_| b" \n".to_vec()).collect();
+    let (response, _) = transform(&normalizer(), &event(&records), &Fetched::new());
+    assert!(response.records.iter().all(|answer| answer.result == TransformResult::Dropped));
+}
+
+#[test]
+fn a_sum_that_no_column_holds_is_null_and_a_pointer_elsewhere_is_not_followed() {
+    let body = r#"{"id":1,"refund_line_items":[{"subtotal":"99999999999999.9999"},{"subtotal":"99999999999999.9999"}]}"#;
+    let strange =
+        r#"{"envelope":1,"delivery":{"source":"shopify","received_at":1790000000000,"headers":[],"body":{"object":"restricted/secret"}}}"#;
+    let late = r#"{"envelope":1,"delivery":{"source":"shopify","received_at":9223372036854775807,"headers":[],"body":{"text":"{}"}}}"#;
+    let records = [delivery("shopify", &[("x-shopify-topic", "refunds/create")], body), strange.into(), late.into()];
+    let event = event(&records);
+    assert!(pointers(&event).is_empty());
+    let (response, _) = transform(&normalizer(), &event, &Fetched::new());
+    let refund = &rows(&response.records[0])[0];
+    assert!(refund["refund_subtotal"].is_null() && refund["extra"].as_str().unwrap().contains("99999999999999.9999"));
+    assert_eq!(rows(&response.records[1])[0]["reason"], "missing_body");
+    assert_eq!(rows(&response.records[2])[0]["reason"], "unreadable_record");
+}
+
+#[test]
 fn two_triggers_with_one_body_are_two_events() {
     let body = r#"{"ticket":{"id":"7","status":"Open"}}"#;
     let records: Vec<Vec<u8>> = ["a", "b"].iter().map(|id| delivery("zendesk", &[("x-zendesk-webhook-invocation-id", id)], body)).collect();

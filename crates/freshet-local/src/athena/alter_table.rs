@@ -21,7 +21,8 @@ pub(crate) fn alter(engine: &Engine, mut table: Table, change: &Change) -> Resul
     let (database, name) = (table.database_name.clone(), table.name.clone());
     match change {
         Change::AddPartitions { if_not_exists, partitions } => {
-            let new: Vec<Partition> = partitions.iter().map(|(values, location)| partition(&table, values, location.clone())).collect::<Result<_, _>>()?;
+            let new: Vec<Partition> =
+                partitions.iter().map(|(values, location)| partition(&table, values, location.clone())).collect::<Result<_, _>>()?;
             return engine.catalogue.change_partitions(&database, &name, |there| {
                 for partition in new {
                     let key = partition_key(&partition.values);
@@ -52,7 +53,9 @@ pub(crate) fn alter(engine: &Engine, mut table: Table, change: &Change) -> Resul
             let values = values(&table, to)?;
             return engine.catalogue.change_partitions(&database, &name, |there| {
                 let key = there.iter().find(|(_, partition)| matches(&table, partition, from)).map(|(key, _)| key.clone());
-                let mut partition = key.and_then(|key| there.remove(&key)).ok_or_else(|| Failure::missing(format!("{FAILED} Partition not found {from:?}")))?;
+                let mut partition = key
+                    .and_then(|key| there.remove(&key))
+                    .ok_or_else(|| Failure::missing(format!("{FAILED} Partition not found {from:?}")))?;
                 partition.values = values;
                 there.insert(partition_key(&partition.values), partition);
                 Ok(())
@@ -84,10 +87,16 @@ fn column(definition: &ColumnDefinition) -> Column {
 }
 
 fn values(table: &Table, specification: &Specification) -> Result<Vec<String>, Failure> {
-    let value = |key: &Column| specification.iter().find(|(column, _)| column.eq_ignore_ascii_case(&key.name)).map(|(_, value)| value.clone());
+    let value =
+        |key: &Column| specification.iter().find(|(column, _)| column.eq_ignore_ascii_case(&key.name)).map(|(_, value)| value.clone());
     let values: Option<Vec<String>> = table.partition_keys.iter().map(value).collect();
     let values = values.filter(|values| values.len() == specification.len() && !values.is_empty());
-    values.ok_or_else(|| Failure::user(format!("FAILED: SemanticException [Error 10006]: Partition spec {specification:?} does not name the partition columns of {}", table.name)))
+    values.ok_or_else(|| {
+        Failure::user(format!(
+            "FAILED: SemanticException [Error 10006]: Partition spec {specification:?} does not name the partition columns of {}",
+            table.name
+        ))
+    })
 }
 
 fn matches(table: &Table, partition: &Partition, wanted: &Specification) -> bool {
@@ -161,7 +170,15 @@ pub(crate) async fn repair(engine: &Engine, table: &Table) -> Result<Vec<String>
         for (values, folder) in found {
             let key = partition_key(&values);
             if !there.contains_key(&key) {
-                added.push(table.partition_keys.iter().zip(&values).map(|(key, value)| format!("{}={value}", key.name)).collect::<Vec<_>>().join("/"));
+                added.push(
+                    table
+                        .partition_keys
+                        .iter()
+                        .zip(&values)
+                        .map(|(key, value)| format!("{}={value}", key.name))
+                        .collect::<Vec<_>>()
+                        .join("/"),
+                );
                 there.insert(key, partition_at(table, values, Some(folder)));
             }
         }

@@ -194,7 +194,9 @@ impl Catalogue {
     pub(crate) fn create_database(&self, mut database: Database) -> Result<(), Failure> {
         database.name = database.name.to_lowercase();
         let name = database.name.clone();
-        self.databases.change(&name, |there| if there.is_some() { Err(Failure::exists(format!("Database {name} already exists"))) } else { Ok(Some(database)) })
+        self.databases.change(&name, |there| {
+            if there.is_some() { Err(Failure::exists(format!("Database {name} already exists"))) } else { Ok(Some(database)) }
+        })
     }
 
     /// Removes a database with its tables; what lies in S3 stays.
@@ -220,12 +222,17 @@ impl Catalogue {
 
     /// Makes a table.
     pub(crate) fn create_table(&self, table: Table) -> Result<(), Failure> {
-        self.change_table(table, |there, new| if there.is_some() { Err(Failure::exists(format!("Table {} already exists", new.name))) } else { Ok(()) })
+        self.change_table(
+            table,
+            |there, new| if there.is_some() { Err(Failure::exists(format!("Table {} already exists", new.name))) } else { Ok(()) },
+        )
     }
 
     /// Replaces a table that is there, or makes it where `or_create`.
     pub(crate) fn put_table(&self, table: Table, or_create: bool) -> Result<(), Failure> {
-        self.change_table(table, |there, new| if there.is_some() || or_create { Ok(()) } else { Err(Failure::missing(format!("Table {} not found.", new.name))) })
+        self.change_table(table, |there, new| {
+            if there.is_some() || or_create { Ok(()) } else { Err(Failure::missing(format!("Table {} not found.", new.name))) }
+        })
     }
 
     fn change_table(&self, mut table: Table, check: impl FnOnce(Option<&Table>, &Table) -> Result<(), Failure>) -> Result<(), Failure> {
@@ -259,7 +266,8 @@ impl Catalogue {
     /// Removes a table, its partitions and its versions; what lies in S3 stays.
     pub(crate) fn drop_table(&self, database: &str, table: &str) -> Result<(), Failure> {
         let key = key(database, table);
-        self.tables.change(&key, |there| if there.is_some() { Ok(None) } else { Err(Failure::missing(format!("Table {table} not found."))) })?;
+        self.tables
+            .change(&key, |there| if there.is_some() { Ok(None) } else { Err(Failure::missing(format!("Table {table} not found."))) })?;
         self.partitions.change(&key, |_| Ok::<_, Failure>(None))?;
         self.versions.change(&key, |_| Ok(None))
     }
@@ -286,7 +294,12 @@ impl Catalogue {
     }
 
     /// Changes a table's partitions under one lock.
-    pub(crate) fn change_partitions(&self, database: &str, table: &str, change: impl FnOnce(&mut Partitions) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn change_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        change: impl FnOnce(&mut Partitions) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         self.partitions.change(&key(database, table), |there| {
             let mut partitions = there.cloned().unwrap_or_default();
             change(&mut partitions)?;

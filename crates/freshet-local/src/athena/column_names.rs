@@ -28,7 +28,10 @@ impl PhysicalExprAdapterFactory for ColumnNames {
         for field in logical.fields() {
             let place = match self.0.get(field.name()) {
                 Some(mapped) => names.iter().position(|name| name == mapped),
-                None => names.iter().position(|name| name == field.name()).or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(field.name()))),
+                None => names
+                    .iter()
+                    .position(|name| name == field.name())
+                    .or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(field.name()))),
             };
             if let Some(place) = place {
                 names[place].clone_from(field.name());

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::catalogue::{Column, Database, Serde, Storage, Table, now};
 use super::create::{ColumnDefinition, CreateTable};
-use super::delta::Snapshot;
 use super::failure::{Failure, Fault};
 use super::hive::fields;
 use super::location::Location;
@@ -21,15 +20,28 @@ const PARQUET: (&str, &str, &str) = (
     "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
 );
-const TEXT: (&str, &str, &str) =
-    ("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe", "org.apache.hadoop.mapred.TextInputFormat", "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat");
+const TEXT: (&str, &str, &str) = (
+    "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+    "org.apache.hadoop.mapred.TextInputFormat",
+    "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+);
 
 /// CREATE DATABASE.
-pub(crate) fn create_database(engine: &Engine, name: &str, if_not_exists: bool, comment: Option<String>, location: Option<String>, properties: BTreeMap<String, String>) -> Result<(), Failure> {
-    let database = Database { name: name.to_owned(), description: comment, location_uri: location, parameters: properties, create_time: now() };
+pub(crate) fn create_database(
+    engine: &Engine,
+    name: &str,
+    if_not_exists: bool,
+    comment: Option<String>,
+    location: Option<String>,
+    properties: BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let database =
+        Database { name: name.to_owned(), description: comment, location_uri: location, parameters: properties, create_time: now() };
     match engine.catalogue.create_database(database) {
         Err(failure) if failure.fault == Fault::Exists && if_not_exists => Ok(()),
-        Err(failure) if failure.fault == Fault::Exists => Err(Failure::exists(format!("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Database {name} already exists"))),
+        Err(failure) if failure.fault == Fault::Exists => Err(Failure::exists(format!(
+            "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Database {name} already exists"
+        ))),
         other => other,
     }
 }
@@ -37,10 +49,16 @@ pub(crate) fn create_database(engine: &Engine, name: &str, if_not_exists: bool, 
 /// DROP DATABASE.
 pub(crate) fn drop_database(engine: &Engine, name: &str, if_exists: bool, cascade: bool) -> Result<(), Failure> {
     if engine.catalogue.database(name).is_none() {
-        return if if_exists { Ok(()) } else { Err(Failure::missing(format!("FAILED: SemanticException [Error 10072]: Database does not exist: {name}"))) };
+        return if if_exists {
+            Ok(())
+        } else {
+            Err(Failure::missing(format!("FAILED: SemanticException [Error 10072]: Database does not exist: {name}")))
+        };
     }
     if !cascade && !engine.catalogue.tables(name).is_empty() {
-        return Err(Failure::user(format!("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. InvalidOperationException(message:Database {name} is not empty. One or more tables exist.)")));
+        return Err(Failure::user(format!(
+            "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. InvalidOperationException(message:Database {name} is not empty. One or more tables exist.)"
+        )));
     }
     engine.catalogue.drop_database(name)
 }
@@ -53,16 +71,27 @@ pub(crate) fn drop_table(engine: &Engine, name: &Name, if_exists: bool, is_view:
         Err(failure) => return Err(failure),
     };
     if is_view && !table.is_view() {
-        return Err(Failure::user(format!("TABLE_NOT_FOUND: View '{CATALOG}.{}.{}' does not exist, but a table with that name exists.", table.database_name, table.name)));
+        return Err(Failure::user(format!(
+            "TABLE_NOT_FOUND: View '{CATALOG}.{}.{}' does not exist, but a table with that name exists.",
+            table.database_name, table.name
+        )));
     }
     if !is_view && table.is_view() {
-        return Err(Failure::user(format!("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Cannot drop a view with DROP TABLE: {}", table.name)));
+        return Err(Failure::user(format!(
+            "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Cannot drop a view with DROP TABLE: {}",
+            table.name
+        )));
     }
     engine.catalogue.drop_table(&table.database_name, &table.name)
 }
 
 fn as_columns(definitions: &[ColumnDefinition]) -> Vec<Column> {
-    let column = |definition: &ColumnDefinition| Column { name: definition.name.clone(), kind: definition.kind.clone(), comment: definition.comment.clone(), parameters: None };
+    let column = |definition: &ColumnDefinition| Column {
+        name: definition.name.clone(),
+        kind: definition.kind.clone(),
+        comment: definition.comment.clone(),
+        parameters: None,
+    };
     definitions.iter().map(column).collect()
 }
 
@@ -74,13 +103,19 @@ pub(crate) async fn create_table(engine: &Engine, create: &CreateTable, database
     let database = name.database.as_deref().unwrap_or(database);
     if !create.is_external {
         let is_iceberg = create.properties.get("table_type").is_some_and(|kind| kind.eq_ignore_ascii_case("iceberg"));
-        return Err(if is_iceberg { Failure::not_supported("Iceberg tables") } else { Failure::user("FAILED: ParseException: CREATE TABLE without EXTERNAL makes Iceberg tables alone; use CREATE EXTERNAL TABLE") });
+        return Err(if is_iceberg {
+            Failure::not_supported("Iceberg tables")
+        } else {
+            Failure::user("FAILED: ParseException: CREATE TABLE without EXTERNAL makes Iceberg tables alone; use CREATE EXTERNAL TABLE")
+        });
     }
     if engine.catalogue.database(database).is_none() {
         return Err(Failure::missing(format!("FAILED: SemanticException [Error 10072]: Database does not exist: {database}")));
     }
     let Some(location) = &create.location else {
-        return Err(Failure::user("FAILED: SemanticException table is not partitioned or has no location: CREATE EXTERNAL TABLE needs a LOCATION"));
+        return Err(Failure::user(
+            "FAILED: SemanticException table is not partitioned or has no location: CREATE EXTERNAL TABLE needs a LOCATION",
+        ));
     };
     Location::parse(location)?;
     let mut table = Table {
@@ -99,14 +134,19 @@ pub(crate) async fn create_table(engine: &Engine, create: &CreateTable, database
         delta_columns(engine, create, &mut table).await?;
     } else {
         if create.columns.is_empty() {
-            return Err(Failure::user("FAILED: SemanticException [Error 10043]: Either list of columns or a custom serializer should be specified"));
+            return Err(Failure::user(
+                "FAILED: SemanticException [Error 10043]: Either list of columns or a custom serializer should be specified",
+            ));
         }
         fields(&table.storage_descriptor.columns)?;
         fields(&table.partition_keys)?;
     }
     match engine.catalogue.create_table(table) {
         Err(failure) if failure.fault == Fault::Exists && create.if_not_exists => Ok(()),
-        Err(failure) if failure.fault == Fault::Exists => Err(Failure::exists(format!("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. AlreadyExistsException(message:Table {} already exists)", name.table))),
+        Err(failure) if failure.fault == Fault::Exists => Err(Failure::exists(format!(
+            "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. AlreadyExistsException(message:Table {} already exists)",
+            name.table
+        ))),
         other => other,
     }
 }
@@ -114,10 +154,12 @@ pub(crate) async fn create_table(engine: &Engine, create: &CreateTable, database
 /// A Delta table's columns come from its log; a column list is refused (docs.aws.amazon.com/athena, "Create Delta Lake tables").
 async fn delta_columns(engine: &Engine, create: &CreateTable, table: &mut Table) -> Result<(), Failure> {
     if !create.columns.is_empty() || !create.partitions.is_empty() {
-        return Err(Failure::user("INVALID_TABLE_PROPERTY: a column list must not be specified for Delta Lake tables: the schema is read from the Delta log"));
+        return Err(Failure::user(
+            "INVALID_TABLE_PROPERTY: a column list must not be specified for Delta Lake tables: the schema is read from the Delta log",
+        ));
     }
     table.parameters.insert("classification".to_owned(), "delta".to_owned());
-    if let Some(snapshot) = Snapshot::load(&engine.buckets, table).await? {
+    if let Some(snapshot) = engine.deltas.load(&engine.buckets, table).await? {
         (table.storage_descriptor.columns, table.partition_keys) = snapshot.describe();
     }
     Ok(())
@@ -137,7 +179,11 @@ fn storage(create: &CreateTable, location: &str) -> Result<Storage, Failure> {
         location: Some(location.to_owned()),
         input_format: Some(create.input_format.clone().unwrap_or_else(|| input.to_owned())),
         output_format: Some(create.output_format.clone().unwrap_or_else(|| output.to_owned())),
-        serde_info: Serde { name: None, serialization_library: Some(create.serde.clone().unwrap_or_else(|| library.to_owned())), parameters },
+        serde_info: Serde {
+            name: None,
+            serialization_library: Some(create.serde.clone().unwrap_or_else(|| library.to_owned())),
+            parameters,
+        },
         ..Storage::default()
     })
 }
@@ -150,7 +196,11 @@ pub(crate) fn parquet_storage(columns: Vec<Column>, location: String) -> Storage
         location: Some(location),
         input_format: Some(input.to_owned()),
         output_format: Some(output.to_owned()),
-        serde_info: Serde { name: None, serialization_library: Some(library.to_owned()), parameters: BTreeMap::from([("serialization.format".to_owned(), "1".to_owned())]) },
+        serde_info: Serde {
+            name: None,
+            serialization_library: Some(library.to_owned()),
+            parameters: BTreeMap::from([("serialization.format".to_owned(), "1".to_owned())]),
+        },
         ..Storage::default()
     }
 }
@@ -166,14 +216,22 @@ pub(crate) fn hive_columns(plan: &datafusion::logical_expr::LogicalPlan) -> Resu
         if found.iter().any(|other| other.name == name) {
             return Err(Failure::user(format!("DUPLICATE_COLUMN_NAME: line 1:1: Column name '{name}' specified more than once")));
         }
-        let kind = freshet_dialect::hive_type(field).ok_or_else(|| Failure::user(format!("NOT_SUPPORTED: Unsupported Hive type: {}", column.kind)))?;
+        let kind = freshet_dialect::hive_type(field)
+            .ok_or_else(|| Failure::user(format!("NOT_SUPPORTED: Unsupported Hive type: {}", column.kind)))?;
         found.push(Column { name, kind, ..Column::default() });
     }
     Ok(found)
 }
 
 /// CREATE VIEW.
-pub(crate) async fn create_view(engine: &Engine, session: &Session, name: &Name, or_replace: bool, query: &str, database: &str) -> Result<(), Failure> {
+pub(crate) async fn create_view(
+    engine: &Engine,
+    session: &Session,
+    name: &Name,
+    or_replace: bool,
+    query: &str,
+    database: &str,
+) -> Result<(), Failure> {
     let into = name.database.as_deref().unwrap_or(database);
     if engine.catalogue.database(into).is_none() {
         return Err(Failure::missing(format!("SCHEMA_NOT_FOUND: Schema '{into}' does not exist")));

@@ -2,13 +2,14 @@
 //! time travel, as Athena has neither (docs.aws.amazon.com/athena, "Query Linux Foundation Delta Lake tables").
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ScalarValue, Statistics};
-use deltalake::DeltaTable;
+use deltalake::kernel::LogicalFileView;
 use deltalake::logstore::{StorageConfig, default_logstore};
+use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use object_store::path::Path;
@@ -25,24 +26,73 @@ use crate::buckets::Buckets;
 
 /// A table at its newest version.
 pub(crate) struct Snapshot {
-    delta: DeltaTable,
     location: Location,
+    /// The version, and what told its entry of the log from another.
+    version: Option<(u64, String)>,
     /// The columns that lie in the files, with Athena's names.
     columns: SchemaRef,
     partitions: Vec<FieldRef>,
     /// The files' names of columns, where they are others.
     names: BTreeMap<String, String>,
+    /// The partitions that have live files, as SHOW PARTITIONS prints them.
+    pub(crate) lines: BTreeSet<String>,
+    /// The table for a query: its live files.
+    pub(crate) table: Result<Arc<LakeTable>, Failure>,
+}
+
+/// The tables that were read, each good for as long as its log stays as it is.
+#[derive(Default)]
+pub(crate) struct Deltas(Mutex<HashMap<String, Arc<Snapshot>>>);
+
+impl Deltas {
+    /// The newest version; `None` where no log is.
+    pub(crate) async fn load(&self, buckets: &Buckets, table: &Table) -> Result<Option<Arc<Snapshot>>, Failure> {
+        let location = Location::parse(table.location())?;
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&location.to_string()).cloned();
+        if let Some(known) = known
+            && known.is_newest(buckets).await
+        {
+            return Ok(Some(known));
+        }
+        let loaded = Snapshot::load(buckets, table, location).await?.map(Arc::new);
+        if let Some(loaded) = &loaded {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(loaded.location.to_string(), Arc::clone(loaded));
+        }
+        Ok(loaded)
+    }
+}
+
+/// The entries of a log from a version on, by version, each with what tells it from another.
+async fn log_since(buckets: &Buckets, location: &Location, version: u64) -> Result<BTreeMap<u64, String>, Failure> {
+    let log = location.join("_delta_log");
+    let store = buckets.get(&log.bucket);
+    let offset = log.join(&format!("{version:020}")).path()?;
+    let found: Vec<ObjectMeta> = store.list_with_offset(Some(&log.path()?), &offset).try_collect().await?;
+    let entry = |meta: &ObjectMeta| {
+        let version = meta.location.filename()?.strip_suffix(".json").filter(|name| name.len() == 20)?.parse().ok()?;
+        Some((version, format!("{:?} {:?} {}", meta.e_tag, meta.last_modified, meta.size)))
+    };
+    Ok(found.iter().filter_map(entry).collect())
 }
 
 impl Snapshot {
-    /// Loads the newest version; `None` where no log is.
-    pub(crate) async fn load(buckets: &Buckets, table: &Table) -> Result<Option<Self>, Failure> {
-        let location = Location::parse(table.location())?;
+    /// Whether the log's last entry is still the one that this was read from.
+    async fn is_newest(&self, buckets: &Buckets) -> bool {
+        let Some((version, tag)) = &self.version else {
+            return false;
+        };
+        let since = log_since(buckets, &self.location, *version).await.unwrap_or_default();
+        since.len() == 1 && since.get(version) == Some(tag)
+    }
+
+    async fn load(buckets: &Buckets, table: &Table, location: Location) -> Result<Option<Self>, Failure> {
         let root = buckets.get(&location.bucket);
         let url = Url::parse(&format!("{location}/")).map_err(|error| Failure::user(format!("location {location}: {error}")))?;
         let store = Arc::new(PrefixStore::new(Arc::clone(&root), location.path()?));
         let mut delta = DeltaTable::new(default_logstore(store, root, &url, &StorageConfig::default()));
-        let broken = |error: deltalake::DeltaTableError| Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: the log of {}.{} cannot be read: {error}", table.database_name, table.name));
+        let broken = |error: DeltaTableError| {
+            Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: the log of {}.{} cannot be read: {error}", table.database_name, table.name))
+        };
         if !delta.verify_deltatable_existence().await.unwrap_or(false) {
             return Ok(None);
         }
@@ -52,10 +102,34 @@ impl Snapshot {
         let keys = state.metadata().partition_columns().to_vec();
         let field = |field: &FieldRef| Arc::new(Field::new(field.name().to_lowercase(), field.data_type().clone(), true));
         let columns: Vec<FieldRef> = schema.fields().iter().filter(|field| !keys.contains(field.name())).map(field).collect();
-        let partitions: Option<Vec<FieldRef>> = keys.iter().map(|key| schema.field_with_name(key).ok().map(|found| field(&Arc::new(found.clone())))).collect();
-        let partitions = partitions.ok_or_else(|| Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: a partition column of {} is not in its schema", table.name)))?;
-        let names = schema.fields().iter().filter_map(|field| Some((field.name().to_lowercase(), field.metadata().get("delta.columnMapping.physicalName")?.clone()))).collect();
-        Ok(Some(Self { delta, location, columns: Arc::new(Schema::new(columns)), partitions, names }))
+        let partitions: Option<Vec<FieldRef>> =
+            keys.iter().map(|key| schema.field_with_name(key).ok().map(|found| field(&Arc::new(found.clone())))).collect();
+        let partitions = partitions.ok_or_else(|| {
+            Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: a partition column of {} is not in its schema", table.name))
+        })?;
+        let names = schema
+            .fields()
+            .iter()
+            .filter_map(|field| Some((field.name().to_lowercase(), field.metadata().get("delta.columnMapping.physicalName")?.clone())))
+            .collect();
+        let version = state.version();
+        let tag = log_since(buckets, &location, version).await?.remove(&version);
+        let views: Vec<LogicalFileView> =
+            state.snapshot().file_views(delta.log_store().as_ref(), None).try_collect().await.map_err(broken)?;
+        let nothing = Err(Failure::system("the files are not read yet"));
+        let version = tag.map(|tag| (version, tag));
+        let mut snapshot =
+            Self { location, version, columns: Arc::new(Schema::new(columns)), partitions, names, lines: BTreeSet::new(), table: nothing };
+        snapshot.lines = views.iter().map(|view| snapshot.line(&view.partition_values_map())).collect();
+        snapshot.table = snapshot.files(&views).map(|files| {
+            Arc::new(LakeTable::new(
+                Arc::clone(&snapshot.columns),
+                snapshot.partitions.clone(),
+                Format::Parquet(snapshot.names.clone()),
+                files,
+            ))
+        });
+        Ok(Some(snapshot))
     }
 
     /// The columns as Glue describes them: those of the files, and those of the partitions.
@@ -64,26 +138,17 @@ impl Snapshot {
         (self.columns.fields().iter().map(column).collect(), self.partitions.iter().map(column).collect())
     }
 
-    /// The partitions that have live files, as SHOW PARTITIONS prints them.
-    pub(crate) async fn partitions(&self) -> Result<Vec<String>, Failure> {
-        let broken = |error: deltalake::DeltaTableError| Failure::user(format!("DELTA_LAKE_BAD_DATA: the live files of {} cannot be read: {error}", self.location));
-        let log_store = self.delta.log_store();
-        let views: Vec<_> = self.delta.snapshot().map_err(broken)?.snapshot().file_views(log_store.as_ref(), None).try_collect().await.map_err(broken)?;
-        let line = |values: &HashMap<String, Option<String>>| {
-            let value = |field: &FieldRef| values.iter().find(|(key, _)| self.is_named(field.name(), key)).and_then(|(_, value)| value.clone());
-            let parts = self.partitions.iter().map(|field| format!("{}={}", field.name(), value(field).as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")));
-            parts.collect::<Vec<_>>().join("/")
-        };
-        let lines: BTreeSet<String> = views.iter().map(|view| line(&view.partition_values_map())).collect();
-        Ok(lines.into_iter().collect())
+    /// A partition as SHOW PARTITIONS prints it.
+    fn line(&self, values: &HashMap<String, Option<String>>) -> String {
+        let value = |field: &FieldRef| values.iter().find(|(key, _)| self.is_named(field.name(), key)).and_then(|(_, value)| value.clone());
+        let parts = self
+            .partitions
+            .iter()
+            .map(|field| format!("{}={}", field.name(), value(field).as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")));
+        parts.collect::<Vec<_>>().join("/")
     }
 
-    /// The table for a query: its live files.
-    pub(crate) async fn table(self) -> Result<LakeTable, Failure> {
-        let broken = |error: deltalake::DeltaTableError| Failure::user(format!("DELTA_LAKE_BAD_DATA: the live files of {} cannot be read: {error}", self.location));
-        let log_store = self.delta.log_store();
-        let state = self.delta.snapshot().map_err(broken)?;
-        let views: Vec<_> = state.snapshot().file_views(log_store.as_ref(), None).try_collect().await.map_err(broken)?;
+    fn files(&self, views: &[LogicalFileView]) -> Result<Vec<LakeFile>, Failure> {
         let mut files = Vec::with_capacity(views.len());
         for view in views {
             if view.deletion_vector_descriptor().is_some() {
@@ -109,7 +174,7 @@ impl Snapshot {
                 bounds: self.bounds(&stats).map(Arc::new),
             });
         }
-        Ok(LakeTable::new(self.columns, self.partitions, Format::Parquet(self.names), files))
+        Ok(files)
     }
 
     fn is_named(&self, column: &str, name: &str) -> bool {
@@ -122,7 +187,9 @@ impl Snapshot {
         let fields: Vec<FieldRef> = self.columns.fields().iter().chain(&self.partitions).cloned().collect();
         let mut bounds = Statistics::new_unknown(&Schema::new(fields));
         for (field, column) in self.columns.fields().iter().zip(&mut bounds.column_statistics) {
-            let find = |values: &serde_json::Map<String, Value>| values.iter().find(|(name, _)| self.is_named(field.name(), name)).and_then(|(_, value)| bound(value, field.data_type()));
+            let find = |values: &serde_json::Map<String, Value>| {
+                values.iter().find(|(name, _)| self.is_named(field.name(), name)).and_then(|(_, value)| bound(value, field.data_type()))
+            };
             if let (Some(least), Some(greatest)) = (find(least), find(greatest).and_then(widen)) {
                 column.min_value = Precision::Exact(least);
                 column.max_value = Precision::Exact(greatest);
@@ -143,7 +210,9 @@ fn below(location: &Location, path: &Path) -> Path {
 fn bound(value: &Value, kind: &DataType) -> Option<ScalarValue> {
     let text = match (value, kind) {
         (Value::String(text), DataType::Date32 | DataType::Timestamp(_, _) | DataType::Utf8) => text.clone(),
-        (Value::Number(number), DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Decimal128(_, _)) => number.to_string(),
+        (Value::Number(number), DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Decimal128(_, _)) => {
+            number.to_string()
+        }
         _ => return None,
     };
     ScalarValue::try_from_string(text, kind).ok()
@@ -152,7 +221,9 @@ fn bound(value: &Value, kind: &DataType) -> Option<ScalarValue> {
 /// A greatest value, not less than what was cut off it: a time's digits below the millisecond, a text's end.
 fn widen(value: ScalarValue) -> Option<ScalarValue> {
     match value {
-        ScalarValue::TimestampMicrosecond(Some(micros), zone) => Some(ScalarValue::TimestampMicrosecond(Some(micros.checked_add(999)?), zone)),
+        ScalarValue::TimestampMicrosecond(Some(micros), zone) => {
+            Some(ScalarValue::TimestampMicrosecond(Some(micros.checked_add(999)?), zone))
+        }
         // Whoever cuts a text makes its greatest value greater; one at the limit might come from one who does not.
         ScalarValue::Utf8(Some(text)) if text.chars().count() >= 32 => None,
         other => Some(other),

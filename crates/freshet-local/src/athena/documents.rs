@@ -35,7 +35,10 @@ impl<T: Clone + Serialize + DeserializeOwned> Documents<T> {
                 continue;
             };
             let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
-            match fs::read(&path).map_err(|error| error.to_string()).and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
+            match fs::read(&path)
+                .map_err(|error| error.to_string())
+                .and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()))
+            {
                 Ok(document) => {
                     held.insert(key, document);
                 }
@@ -52,7 +55,11 @@ impl<T: Clone + Serialize + DeserializeOwned> Documents<T> {
 
     /// The documents whose keys begin so, in order of their keys.
     pub(crate) fn beginning(&self, prefix: &str) -> Vec<T> {
-        self.lock().range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix)).map(|(_, document)| document.clone()).collect()
+        self.lock()
+            .range(prefix.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(_, document)| document.clone())
+            .collect()
     }
 
     /// Reads, decides and writes under one lock: `change` gets the document that is there, and answers the one to be, or
@@ -61,7 +68,8 @@ impl<T: Clone + Serialize + DeserializeOwned> Documents<T> {
         let mut held = self.lock();
         match change(held.get(key))? {
             Some(document) => {
-                let bytes = serde_json::to_vec(&document).map_err(|error| Error::Store { tried: "write a document".to_owned(), source: error.into() })?;
+                let bytes = serde_json::to_vec(&document)
+                    .map_err(|error| Error::Store { tried: "write a document".to_owned(), source: error.into() })?;
                 replace(&self.path(key), &bytes)?;
                 held.insert(key.to_owned(), document);
             }

@@ -84,6 +84,9 @@ pub(crate) struct Outcome {
     /// Where the list of written files is.
     #[serde(default)]
     pub(crate) manifest: Option<String>,
+    /// The execution whose result this one took.
+    #[serde(default)]
+    pub(crate) reused: Option<String>,
 }
 
 /// An execution.
@@ -104,8 +107,6 @@ pub(crate) struct Execution {
     pub(crate) output: Option<String>,
     /// What the client said of reusing results.
     pub(crate) reuse: Value,
-    /// The execution whose result this one took.
-    pub(crate) reused: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) state: State,
     pub(crate) failure: Option<Failure>,
@@ -175,7 +176,7 @@ impl Execution {
             "QueryPlanningTimeInMillis": 0,
             "EngineExecutionTimeInMillis": millis(started, end),
             "ServiceProcessingTimeInMillis": 0,
-            "ResultReuseInformation": { "ReusedPreviousResult": self.reused.is_some() },
+            "ResultReuseInformation": { "ReusedPreviousResult": self.outcome.reused.is_some() },
         });
         if let Some(manifest) = &self.outcome.manifest {
             statistics["DataManifestLocation"] = json!(manifest);

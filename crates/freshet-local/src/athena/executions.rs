@@ -166,6 +166,7 @@ fn read(path: &Path) -> Option<Execution> {
 }
 
 fn write(path: &Path, execution: &Execution) -> Result<(), Error> {
-    let bytes = serde_json::to_vec(execution).map_err(|error| Error::Store { tried: "write an execution".to_owned(), source: error.into() })?;
+    let bytes =
+        serde_json::to_vec(execution).map_err(|error| Error::Store { tried: "write an execution".to_owned(), source: error.into() })?;
     replace(path, &bytes)
 }

@@ -111,18 +111,7 @@ impl From<DataFusionError> for Failure {
         {
             return failure.clone();
         }
-        if let DataFusionError::ResourcesExhausted(message) = error.find_root() {
-            return Self::user(format!("EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor: {message}"));
-        }
-        let message = error.find_root().strip_backtrace();
-        for prefix in ["Arrow error: ", "Divide by zero error"] {
-            if let Some(at) = message.find(prefix)
-                && message[at..].contains("Divide by zero")
-            {
-                return Self::user("DIVISION_BY_ZERO: Division by zero");
-            }
-        }
-        Self::user(message.strip_prefix("Execution error: ").map_or_else(|| format!("GENERIC_USER_ERROR: {message}"), str::to_owned))
+        freshet_dialect::explain(&error).into()
     }
 }
 

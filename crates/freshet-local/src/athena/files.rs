@@ -108,7 +108,8 @@ impl Files {
         let width = self.target.columns.len();
         let mut groups: BTreeMap<Vec<String>, Vec<u64>> = BTreeMap::new();
         for row in 0..batch.num_rows() {
-            let values = (width..width + self.target.partitions.len()).map(|place| freshet_dialect::text(&fields[place], batch.column(place).as_ref(), row).unwrap_or_default());
+            let values = (width..width + self.target.partitions.len())
+                .map(|place| freshet_dialect::text(&fields[place], batch.column(place).as_ref(), row).unwrap_or_default());
             groups.entry(values.collect()).or_default().push(row as u64);
         }
         for (values, rows) in groups {
@@ -128,7 +129,9 @@ impl Files {
     async fn append(&mut self, values: Vec<String>, batch: &RecordBatch) -> Result<(), Failure> {
         if !self.open.contains_key(&values) {
             if self.open.len() >= PARTITIONS {
-                return Err(Failure::user(format!("HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of {PARTITIONS} open writers for partitions/buckets")));
+                return Err(Failure::user(format!(
+                    "HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of {PARTITIONS} open writers for partitions/buckets"
+                )));
             }
             let opened = self.begin(&values)?;
             self.open.insert(values.clone(), opened);
@@ -166,7 +169,9 @@ impl Files {
                 let writer = AsyncArrowWriter::try_new(BufWriter::new(store, path), Arc::clone(&self.schema), Some(properties));
                 Writer::Parquet(Box::new(writer.map_err(failed)?))
             }
-            FileFormat::Json | FileFormat::Text(_) => Writer::Lines(Box::new(GzEncoder::new(Vec::new(), Level::default())), BufWriter::new(store, path)),
+            FileFormat::Json | FileFormat::Text(_) => {
+                Writer::Lines(Box::new(GzEncoder::new(Vec::new(), Level::default())), BufWriter::new(store, path))
+            }
         };
         Ok((location, writer))
     }

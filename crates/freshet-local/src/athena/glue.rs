@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::catalogue::{Database, Partition, Table, now, partition_key};
+use super::columns::columns_of;
 use super::failure::Failure;
-use super::information_schema::columns_of;
 use super::partition_filter;
 use super::request::optional;
 use super::service::Service;
@@ -26,7 +26,9 @@ pub(crate) async fn answer(service: &Service, operation: &str, request: &Value) 
         "GetDatabases" => databases(service, request),
         "GetDatabase" => database(service, request, "Name").map(|database| json!({ "Database": describe_database(&database) })),
         "CreateDatabase" => create_database(service, request),
-        "UpdateDatabase" => return Err(ServiceError::client("InvalidInputException", "Glue on loopback does not implement the operation UpdateDatabase")),
+        "UpdateDatabase" => {
+            return Err(ServiceError::client("InvalidInputException", "Glue on loopback does not implement the operation UpdateDatabase"));
+        }
         "DeleteDatabase" => name(request, "Name").and_then(|name| service.engine.catalogue.drop_database(name)).map(|()| json!({})),
         "GetTables" => tables(service, request).await,
         "GetTable" => match table(service, request, "Name") {
@@ -35,7 +37,9 @@ pub(crate) async fn answer(service: &Service, operation: &str, request: &Value) 
         },
         "CreateTable" => read_table(request).and_then(|table| service.engine.catalogue.create_table(table)).map(|()| json!({})),
         "UpdateTable" => read_table(request).and_then(|table| service.engine.catalogue.put_table(table, false)).map(|()| json!({})),
-        "DeleteTable" => table(service, request, "Name").and_then(|table| service.engine.catalogue.drop_table(&table.database_name, &table.name)).map(|()| json!({})),
+        "DeleteTable" => table(service, request, "Name")
+            .and_then(|table| service.engine.catalogue.drop_table(&table.database_name, &table.name))
+            .map(|()| json!({})),
         "BatchDeleteTable" => batch_delete_table(service, request),
         "GetTableVersions" => versions(service, request),
         "DeleteTableVersion" => delete_version(service, request),
@@ -49,7 +53,12 @@ pub(crate) async fn answer(service: &Service, operation: &str, request: &Value) 
         "BatchDeletePartition" => batch_delete_partition(service, request),
         "BatchGetPartition" => batch_get_partition(service, request),
         "GetTags" => Ok(json!({ "Tags": {} })),
-        _ => return Err(ServiceError::client("InvalidInputException", format!("Glue on loopback does not implement the operation {operation}"))),
+        _ => {
+            return Err(ServiceError::client(
+                "InvalidInputException",
+                format!("Glue on loopback does not implement the operation {operation}"),
+            ));
+        }
     };
     answered.map_err(Failure::glue)
 }
@@ -86,7 +95,11 @@ fn database(service: &Service, request: &Value, key: &str) -> Result<Database, F
 fn table(service: &Service, request: &Value, key: &str) -> Result<Table, Failure> {
     let database = database(service, request, "DatabaseName")?;
     let name = name(request, key)?;
-    service.engine.catalogue.table(&database.name, name).ok_or_else(|| Failure::missing(format!("Entity Not Found: Table {name} not found.")))
+    service
+        .engine
+        .catalogue
+        .table(&database.name, name)
+        .ok_or_else(|| Failure::missing(format!("Entity Not Found: Table {name} not found.")))
 }
 
 fn describe_database(database: &Database) -> Value {
@@ -203,8 +216,14 @@ fn describe_partition(table: &Table, partition: &Partition, without_columns: boo
 
 fn partitions(service: &Service, request: &Value) -> Result<Value, Failure> {
     let table = table(service, request, "TableName")?;
-    let filter = partition_filter::read(optional(request, "Expression").unwrap_or_default(), &table.partition_keys).map_err(|misread| Failure::user(misread.message))?;
-    let found = service.engine.catalogue.partitions(&table.database_name, &table.name).into_values().filter(|partition| filter.passes(&table.partition_keys, &partition.values));
+    let filter = partition_filter::read(optional(request, "Expression").unwrap_or_default(), &table.partition_keys)
+        .map_err(|misread| Failure::user(misread.message))?;
+    let found = service
+        .engine
+        .catalogue
+        .partitions(&table.database_name, &table.name)
+        .into_values()
+        .filter(|partition| filter.passes(&table.partition_keys, &partition.values));
     let (found, next) = page(found.collect(), request, 1000)?;
     let without_columns = request["ExcludeColumnSchema"] == true;
     let described: Vec<Value> = found.iter().map(|partition| describe_partition(&table, partition, without_columns)).collect();
@@ -215,7 +234,9 @@ fn partition(service: &Service, request: &Value) -> Result<Value, Failure> {
     let table = table(service, request, "TableName")?;
     let key = partition_key(&texts(&request["PartitionValues"]));
     let found = service.engine.catalogue.partitions(&table.database_name, &table.name).remove(&key);
-    found.map(|partition| json!({ "Partition": describe_partition(&table, &partition, false) })).ok_or_else(|| Failure::missing("Cannot find partition."))
+    found
+        .map(|partition| json!({ "Partition": describe_partition(&table, &partition, false) }))
+        .ok_or_else(|| Failure::missing("Cannot find partition."))
 }
 
 fn read_partition(table: &Table, input: &Value) -> Result<Partition, Failure> {
@@ -230,9 +251,11 @@ fn read_partition(table: &Table, input: &Value) -> Result<Partition, Failure> {
 fn create_partition(service: &Service, request: &Value) -> Result<Value, Failure> {
     let table = table(service, request, "TableName")?;
     let partition = read_partition(&table, &request["PartitionInput"])?;
-    service.engine.catalogue.change_partitions(&table.database_name, &table.name, |there| match there.insert(partition_key(&partition.values), partition) {
-        Some(_) => Err(Failure::exists("Partition already exists.")),
-        None => Ok(()),
+    service.engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
+        match there.insert(partition_key(&partition.values), partition) {
+            Some(_) => Err(Failure::exists("Partition already exists.")),
+            None => Ok(()),
+        }
     })?;
     Ok(json!({}))
 }
@@ -252,7 +275,9 @@ fn update_partition(service: &Service, request: &Value) -> Result<Value, Failure
 fn delete_partition(service: &Service, request: &Value) -> Result<Value, Failure> {
     let table = table(service, request, "TableName")?;
     let key = partition_key(&texts(&request["PartitionValues"]));
-    service.engine.catalogue.change_partitions(&table.database_name, &table.name, |there| there.remove(&key).map(|_| ()).ok_or_else(|| Failure::missing("Partition not found.")))?;
+    service.engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
+        there.remove(&key).map(|_| ()).ok_or_else(|| Failure::missing("Partition not found."))
+    })?;
     Ok(json!({}))
 }
 
@@ -282,7 +307,8 @@ fn batch_create_partition(service: &Service, request: &Value) -> Result<Value, F
 
 fn batch_delete_partition(service: &Service, request: &Value) -> Result<Value, Failure> {
     let table = table(service, request, "TableName")?;
-    let lists: Vec<Vec<String>> = request["PartitionsToDelete"].as_array().into_iter().flatten().map(|list| texts(&list["Values"])).collect();
+    let lists: Vec<Vec<String>> =
+        request["PartitionsToDelete"].as_array().into_iter().flatten().map(|list| texts(&list["Values"])).collect();
     let mut errors = Vec::new();
     service.engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
         for values in lists {

@@ -23,7 +23,10 @@ const NO_NULL: &str = r"[^\s\S]";
 /// The table for a query.
 pub(crate) async fn table(catalogue: &Catalogue, buckets: &Buckets, table: &Table) -> Result<LakeTable, Failure> {
     if table.parameters.get("projection.enabled").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        return Err(Failure::not_supported(&format!("partition projection, which table {} has; register its partitions instead", table.name)));
+        return Err(Failure::not_supported(&format!(
+            "partition projection, which table {} has; register its partitions instead",
+            table.name
+        )));
     }
     let columns = fields(&table.storage_descriptor.columns)?;
     let keys = fields(&table.partition_keys)?;
@@ -35,7 +38,8 @@ pub(crate) async fn table(catalogue: &Catalogue, buckets: &Buckets, table: &Tabl
     } else {
         for partition in catalogue.partitions(&table.database_name, &table.name).into_values() {
             let location = Location::parse(partition.storage_descriptor.location.as_deref().unwrap_or_default())?;
-            let values: Vec<ScalarValue> = keys.iter().zip(&partition.values).map(|(field, value)| partition_value(Some(value), field)).collect::<Result<_, _>>()?;
+            let values: Vec<ScalarValue> =
+                keys.iter().zip(&partition.values).map(|(field, value)| partition_value(Some(value), field)).collect::<Result<_, _>>()?;
             files.extend(list(buckets, &location).await?.into_iter().map(|meta| file(&location, meta, values.clone())));
         }
     }
@@ -63,7 +67,8 @@ fn file(location: &Location, meta: ObjectMeta, partition: Vec<ScalarValue>) -> L
 /// Columns as Arrow's fields.
 pub(crate) fn fields(columns: &[Column]) -> Result<Vec<FieldRef>, Failure> {
     let field = |column: &Column| {
-        let kind = arrow_type(&column.kind).ok_or_else(|| Failure::not_supported(&format!("type {} of column {}", column.kind, column.name)))?;
+        let kind =
+            arrow_type(&column.kind).ok_or_else(|| Failure::not_supported(&format!("type {} of column {}", column.kind, column.name)))?;
         Ok(Arc::new(Field::new(column.name.to_lowercase(), kind, true)))
     };
     columns.iter().map(field).collect()
@@ -86,12 +91,20 @@ fn format(table: &Table) -> Result<Format, Failure> {
 
 fn csv_options(table: &Table, is_open_csv: bool) -> Result<CsvOptions, Failure> {
     let properties = &table.storage_descriptor.serde_info.parameters;
-    let sign = |keys: &[&str], otherwise: u8| keys.iter().find_map(|key| properties.get(*key)).and_then(|text| text.bytes().next()).unwrap_or(otherwise);
-    let header = table.parameters.get("skip.header.line.count").or_else(|| properties.get("skip.header.line.count")).map_or("0", String::as_str);
+    let sign = |keys: &[&str], otherwise: u8| {
+        keys.iter().find_map(|key| properties.get(*key)).and_then(|text| text.bytes().next()).unwrap_or(otherwise)
+    };
+    let header =
+        table.parameters.get("skip.header.line.count").or_else(|| properties.get("skip.header.line.count")).map_or("0", String::as_str);
     if !matches!(header, "0" | "1") {
         return Err(Failure::not_supported(&format!("skip.header.line.count of {header}")));
     }
-    let mut options = CsvOptions { has_header: Some(header == "1"), newlines_in_values: Some(is_open_csv), truncated_rows: Some(true), ..CsvOptions::default() };
+    let mut options = CsvOptions {
+        has_header: Some(header == "1"),
+        newlines_in_values: Some(is_open_csv),
+        truncated_rows: Some(true),
+        ..CsvOptions::default()
+    };
     if is_open_csv {
         options.delimiter = sign(&["separatorChar"], b',');
         options.quote = sign(&["quoteChar"], b'"');
@@ -103,7 +116,12 @@ fn csv_options(table: &Table, is_open_csv: bool) -> Result<CsvOptions, Failure> 
         options.quote = 0;
         options.escape = properties.get("escape.delim").and_then(|text| text.bytes().next());
         let null = properties.get("serialization.null.format").map_or(r"\N", String::as_str);
-        options.null_regex = Some(format!("^{}$", null.chars().map(|character| if character.is_alphanumeric() { character.to_string() } else { format!("\\{character}") }).collect::<String>()));
+        options.null_regex = Some(format!(
+            "^{}$",
+            null.chars()
+                .map(|character| if character.is_alphanumeric() { character.to_string() } else { format!("\\{character}") })
+                .collect::<String>()
+        ));
     }
     Ok(options)
 }

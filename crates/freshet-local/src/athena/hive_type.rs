@@ -59,11 +59,14 @@ pub(crate) fn hive_type(kind: &DataType) -> String {
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::List(inner) | DataType::LargeList(inner) => format!("array<{}>", hive_type(inner.data_type())),
         DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => format!("map<{},{}>", hive_type(fields[0].data_type()), hive_type(fields[1].data_type())),
+            DataType::Struct(fields) if fields.len() == 2 => {
+                format!("map<{},{}>", hive_type(fields[0].data_type()), hive_type(fields[1].data_type()))
+            }
             _ => "string".to_owned(),
         },
         DataType::Struct(fields) => {
-            let fields: Vec<String> = fields.iter().map(|field| format!("{}:{}", field.name().to_lowercase(), hive_type(field.data_type()))).collect();
+            let fields: Vec<String> =
+                fields.iter().map(|field| format!("{}:{}", field.name().to_lowercase(), hive_type(field.data_type()))).collect();
             format!("struct<{}>", fields.join(","))
         }
         _ => "string".to_owned(),
@@ -83,7 +86,9 @@ pub(crate) fn trino_type(hive: &str) -> String {
         ("array", Some(inner)) => format!("array({})", trino_type(inner)),
         ("map", Some(inner)) => format!("map({})", parts(inner).into_iter().map(trino_type).collect::<Vec<_>>().join(", ")),
         ("struct", Some(inner)) => {
-            let fields = parts(inner).into_iter().map(|part| part.split_once(':').map_or_else(|| part.to_owned(), |(name, kind)| format!("{name} {}", trino_type(kind))));
+            let fields = parts(inner)
+                .into_iter()
+                .map(|part| part.split_once(':').map_or_else(|| part.to_owned(), |(name, kind)| format!("{name} {}", trino_type(kind))));
             format!("row({})", fields.collect::<Vec<_>>().join(", "))
         }
         _ => hive,
@@ -124,7 +129,15 @@ mod tests {
 
     #[test]
     fn types_go_there_and_back() {
-        for hive in ["bigint", "decimal(18,4)", "array<string>", "map<string,array<int>>", "struct<a:decimal(3,1),b:map<string,date>>", "timestamp", "binary"] {
+        for hive in [
+            "bigint",
+            "decimal(18,4)",
+            "array<string>",
+            "map<string,array<int>>",
+            "struct<a:decimal(3,1),b:map<string,date>>",
+            "timestamp",
+            "binary",
+        ] {
             assert_eq!(hive_type(&arrow_type(hive).unwrap()), hive);
         }
         assert_eq!(arrow_type("varchar(10)"), Some(DataType::Utf8));

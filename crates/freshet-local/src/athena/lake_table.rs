@@ -12,12 +12,12 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, ScalarValue, Statistics};
 use datafusion::config::{CsvOptions, TableParquetOptions};
 use datafusion::datasource::TableType;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{CsvSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
@@ -109,12 +109,15 @@ impl LakeTable {
     fn source(&self, state: &dyn Session, url: &ObjectStoreUrl) -> Result<Arc<dyn FileSource>> {
         Ok(match &self.format {
             Format::Parquet(_) => {
-                let mut options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
+                let mut options =
+                    TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
                 options.global.coerce_int96 = Some("us".to_owned());
                 let store = state.runtime_env().object_store(url)?;
                 let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
                 let readers = Arc::new(CachedParquetFileReaderFactory::new(store, cache));
-                Arc::new(ParquetSource::new(self.schema.clone()).with_table_parquet_options(options).with_parquet_file_reader_factory(readers))
+                Arc::new(
+                    ParquetSource::new(self.schema.clone()).with_table_parquet_options(options).with_parquet_file_reader_factory(readers),
+                )
             }
             Format::Json => Arc::new(JsonSource::new(self.schema.clone())),
             Format::Csv(options) => Arc::new(CsvSource::new(self.schema.clone()).with_csv_options(options.as_ref().clone())),
@@ -132,7 +135,14 @@ impl LakeTable {
     }
 
     /// The scan of files of one bucket that are compressed alike.
-    fn scan_files(&self, state: &dyn Session, place: &Place, files: &[&LakeFile], projection: Option<&Vec<usize>>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn scan_files(
+        &self,
+        state: &dyn Session,
+        place: &Place,
+        files: &[&LakeFile],
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let url = ObjectStoreUrl::parse(format!("s3://{}", place.bucket))?;
         let partitioned = files.iter().map(|file| self.partitioned(file)).collect();
         let groups = FileGroup::new(partitioned).split_files(state.config().target_partitions());
@@ -189,7 +199,13 @@ impl TableProvider for LakeTable {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
-    async fn scan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut scans: Vec<(Place, Vec<&LakeFile>)> = Vec::new();
         for file in self.prune(state, filters)? {
             let place = Place { bucket: file.bucket.clone(), compression: compression(&self.format, file.meta.location.as_ref()) };
@@ -198,7 +214,8 @@ impl TableProvider for LakeTable {
                 None => scans.push((place, vec![file])),
             }
         }
-        let mut plans = scans.iter().map(|(place, files)| self.scan_files(state, place, files, projection, limit)).collect::<Result<Vec<_>>>()?;
+        let mut plans =
+            scans.iter().map(|(place, files)| self.scan_files(state, place, files, projection, limit)).collect::<Result<Vec<_>>>()?;
         match plans.pop() {
             None => {
                 let schema = projection.map_or_else(|| Ok(self.schema()), |columns| self.schema().project(columns).map(Arc::new))?;

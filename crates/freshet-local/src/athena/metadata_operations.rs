@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{Column, Database, Table};
-use super::information_schema::columns_of;
+use super::columns::columns_of;
 use super::request::{optional, page, required};
 use super::service::Service;
 use super::session::CATALOG;
@@ -25,11 +25,20 @@ pub(crate) async fn answer(service: &Service, operation: &str, request: &Value) 
 /// A refusal in the words that PyAthena reads to tell a missing table from other errors.
 fn missing(what: &str) -> ServiceError {
     let id = uuid::Uuid::new_v4();
-    ServiceError::client("MetadataException", format!("{what} (Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Request ID: {id}; Proxy: null)"))
+    ServiceError::client(
+        "MetadataException",
+        format!(
+            "{what} (Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Request ID: {id}; Proxy: null)"
+        ),
+    )
 }
 
 fn check_catalog(name: &str) -> Result<(), ServiceError> {
-    if name.eq_ignore_ascii_case(CATALOG) { Ok(()) } else { Err(ServiceError::client("InvalidRequestException", format!("Data catalog {name} was not found"))) }
+    if name.eq_ignore_ascii_case(CATALOG) {
+        Ok(())
+    } else {
+        Err(ServiceError::client("InvalidRequestException", format!("Data catalog {name} was not found")))
+    }
 }
 
 fn data_catalog(request: &Value) -> Result<Value, ServiceError> {
@@ -86,7 +95,11 @@ async fn get_table(service: &Service, request: &Value) -> Result<Value, ServiceE
     check_catalog(required(request, "CatalogName")?)?;
     let database = find_database(service, required(request, "DatabaseName")?)?;
     let name = required(request, "TableName")?;
-    let table = service.engine.catalogue.table(&database.name, name).ok_or_else(|| missing(&format!("EntityNotFoundException: Table {name} not found.")))?;
+    let table = service
+        .engine
+        .catalogue
+        .table(&database.name, name)
+        .ok_or_else(|| missing(&format!("EntityNotFoundException: Table {name} not found.")))?;
     Ok(json!({ "TableMetadata": describe_table(service, &table).await }))
 }
 

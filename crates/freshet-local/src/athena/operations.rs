@@ -47,8 +47,12 @@ pub(crate) async fn answer(service: &Arc<Service>, operation: &str, request: &Va
             Some(answered) => answered,
             None => match work_group_operations::answer(service, operation, request) {
                 Some(answered) => answered,
-                None => saved_operations::answer(service, operation, request)
-                    .unwrap_or_else(|| Err(ServiceError::client("InvalidRequestException", format!("Athena on loopback does not implement the operation {operation}")))),
+                None => saved_operations::answer(service, operation, request).unwrap_or_else(|| {
+                    Err(ServiceError::client(
+                        "InvalidRequestException",
+                        format!("Athena on loopback does not implement the operation {operation}"),
+                    ))
+                }),
             },
         },
     }

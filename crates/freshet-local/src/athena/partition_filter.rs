@@ -155,7 +155,9 @@ impl Filter {
                 Operator::GreaterOrEqual => order.is_ge(),
             }),
             Self::In { column, values: wanted } => wanted.iter().any(|value| compare(*column, value).is_some_and(Ordering::is_eq)),
-            Self::Between { column, least, greatest } => compare(*column, least).is_some_and(Ordering::is_ge) && compare(*column, greatest).is_some_and(Ordering::is_le),
+            Self::Between { column, least, greatest } => {
+                compare(*column, least).is_some_and(Ordering::is_ge) && compare(*column, greatest).is_some_and(Ordering::is_le)
+            }
             Self::Like { column, pattern } => of(*column).is_some_and(|value| like(pattern.as_bytes(), value.as_bytes())),
             Self::IsNull { column } => of(*column).is_none(),
         }

@@ -24,7 +24,12 @@ const ROWS: usize = 1024;
 
 /// What a plan's columns are for a client.
 pub(crate) fn columns(plan: &LogicalPlan) -> Vec<ResultColumn> {
-    let column = |column: freshet_dialect::OutputColumn| ResultColumn { name: column.name, kind: column.kind, precision: column.precision, scale: column.scale };
+    let column = |column: freshet_dialect::OutputColumn| ResultColumn {
+        name: column.name,
+        kind: column.kind,
+        precision: column.precision,
+        scale: column.scale,
+    };
     freshet_dialect::output(plan).into_iter().map(column).collect()
 }
 
@@ -71,7 +76,13 @@ fn scanned(plan: &dyn ExecutionPlan) -> u64 {
 }
 
 /// Runs a query and writes its rows as CSV.
-pub(crate) async fn select(session: &Session, sql: &str, parameters: &[String], place: &ResultPlace, cutoff: Option<u64>) -> Result<Outcome, Failure> {
+pub(crate) async fn select(
+    session: &Session,
+    sql: &str,
+    parameters: &[String],
+    place: &ResultPlace,
+    cutoff: Option<u64>,
+) -> Result<Outcome, Failure> {
     let plan = session.plan(sql, parameters).await?;
     let columns = columns(&plan);
     let fields: Vec<FieldRef> = plan.schema().fields().iter().cloned().collect();
@@ -83,7 +94,8 @@ pub(crate) async fn select(session: &Session, sql: &str, parameters: &[String], 
         for begin in (0..batch.num_rows()).step_by(ROWS) {
             let end = batch.num_rows().min(begin + ROWS);
             for row in begin..end {
-                let texts: Vec<Option<String>> = fields.iter().zip(batch.columns()).map(|(field, array)| freshet_dialect::text(field, array.as_ref(), row)).collect();
+                let texts: Vec<Option<String>> =
+                    fields.iter().zip(batch.columns()).map(|(field, array)| freshet_dialect::text(field, array.as_ref(), row)).collect();
                 csv_row(&mut buffer, texts.iter().map(Option::as_deref));
             }
             writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;

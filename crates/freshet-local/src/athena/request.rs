@@ -32,7 +32,11 @@ pub(crate) fn texts(request: &Value, key: &str) -> Vec<String> {
 pub(crate) fn limit(request: &Value, most: usize) -> Result<usize, ServiceError> {
     match &request["MaxResults"] {
         Value::Null => Ok(most),
-        value => value.as_u64().and_then(|limit| usize::try_from(limit).ok()).filter(|limit| (1..=most).contains(limit)).ok_or_else(|| invalid(format!("MaxResults is more than maximum allowed length {most}."))),
+        value => value
+            .as_u64()
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| invalid(format!("MaxResults is more than maximum allowed length {most}."))),
     }
 }
 

@@ -124,7 +124,10 @@ mod tests {
 
     #[test]
     fn metadata_has_the_bytes_that_readers_expect() {
-        let columns = [ResultColumn { name: "ary".to_owned(), kind: "array".to_owned(), precision: 0, scale: 0 }, ResultColumn { name: "n".to_owned(), kind: "varchar".to_owned(), precision: i32::MAX, scale: 0 }];
+        let columns = [
+            ResultColumn { name: "ary".to_owned(), kind: "array".to_owned(), precision: 0, scale: 0 },
+            ResultColumn { name: "n".to_owned(), kind: "varchar".to_owned(), precision: i32::MAX, scale: 0 },
+        ];
         let expected = [
             b"\x0a\x02id".as_slice(),
             b"\x22\x19\x0a\x04hive\x22\x03ary\x2a\x03ary\x32\x05array\x48\x03",

@@ -36,7 +36,7 @@ impl ResultPlace {
                 let location = Location::parse(output)?;
                 Ok(Self { store: buckets.get(&location.bucket), path: location.path()? })
             }
-            None => Ok(Self { store: Arc::clone(managed), path: Path::from(execution.reused.as_ref().unwrap_or(&execution.id).as_str()) }),
+            None => Ok(Self { store: Arc::clone(managed), path: Path::from(execution.id.as_str()) }),
         }
     }
 
@@ -48,24 +48,43 @@ impl ResultPlace {
 
     /// Writes the `.metadata` beside it.
     pub(crate) async fn describe(&self, execution: &Execution) -> Result<(), Failure> {
-        let beside = Self { store: Arc::clone(&self.store), path: Path::parse(format!("{}.metadata", self.path)).map_err(|error| Failure::user(error.to_string()))? };
+        let beside = Self {
+            store: Arc::clone(&self.store),
+            path: Path::parse(format!("{}.metadata", self.path)).map_err(|error| Failure::user(error.to_string()))?,
+        };
         beside.write(metadata(&execution.id, &execution.outcome.columns)).await
     }
 }
 
 /// Answers GetQueryResults.
-pub(crate) async fn page(execution: &Execution, place: Result<ResultPlace, Failure>, token: Option<&str>, limit: usize) -> Result<Value, ServiceError> {
+pub(crate) async fn page(
+    execution: &Execution,
+    place: Result<ResultPlace, Failure>,
+    token: Option<&str>,
+    limit: usize,
+) -> Result<Value, ServiceError> {
     match execution.state {
         State::Succeeded => {}
-        State::Queued | State::Running => return Err(invalid(format!("Query has not yet finished. Current state: {}", if execution.state == State::Queued { "QUEUED" } else { "RUNNING" }))),
-        State::Failed | State::Cancelled => return Err(invalid(format!("Query did not finish successfully. Final query state: {}", if execution.state == State::Failed { "FAILED" } else { "CANCELLED" }))),
+        State::Queued | State::Running => {
+            return Err(invalid(format!(
+                "Query has not yet finished. Current state: {}",
+                if execution.state == State::Queued { "QUEUED" } else { "RUNNING" }
+            )));
+        }
+        State::Failed | State::Cancelled => {
+            return Err(invalid(format!(
+                "Query did not finish successfully. Final query state: {}",
+                if execution.state == State::Failed { "FAILED" } else { "CANCELLED" }
+            )));
+        }
     }
     let columns: Vec<Value> = execution.outcome.columns.iter().map(super::execution::ResultColumn::describe).collect();
     let mut offset = token.map_or(Ok(0), |token| read_token(token, &execution.id))?;
     let mut rows = Vec::new();
     let mut more = false;
     if execution.shape != Shape::Count {
-        let mut reader = Reader { place: place.map_err(|failure| invalid(failure.message))?, at: offset, held: Bytes::new(), is_whole: false };
+        let mut reader =
+            Reader { place: place.map_err(|failure| invalid(failure.message))?, at: offset, held: Bytes::new(), is_whole: false };
         let mut bytes = 0;
         more = true;
         while rows.len() < limit && bytes < PAGE_BYTES {
@@ -117,7 +136,11 @@ impl Reader {
         loop {
             let row = match shape {
                 Shape::Csv | Shape::Count => read_csv_row(&self.held),
-                Shape::Text => self.held.iter().position(|byte| *byte == b'\n').map(|end| (vec![Some(String::from_utf8_lossy(&self.held[..end]).into_owned())], end + 1)),
+                Shape::Text => self
+                    .held
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .map(|end| (vec![Some(String::from_utf8_lossy(&self.held[..end]).into_owned())], end + 1)),
             };
             if let Some((row, length)) = row {
                 self.at += length as u64;

@@ -8,6 +8,7 @@ use super::execution::{Execution, Outcome, ResultColumn, Shape};
 use super::failure::Failure;
 use super::query;
 use super::results::ResultPlace;
+use super::reuse::reuse;
 use super::service::Service;
 use super::session::{CATALOG, Session};
 use super::show_results::{Lines, describe, find, show};
@@ -40,8 +41,18 @@ pub(crate) async fn run(service: &Arc<Service>, execution: &Execution, statement
     let place = ResultPlace::of(execution, &service.engine.buckets, &service.managed)?;
     let outcome = match execution.shape {
         Shape::Csv => {
-            let session = service.engine.session(execution.database.as_deref());
-            query::select(&session, sql, &execution.parameters, &place, service.cutoff(&execution.work_group)).await?
+            let reused = reuse(service, execution, &place).await?;
+            let outcome = match reused {
+                Some(reused) => reused,
+                None => {
+                    let session = service.engine.session(execution.database.as_deref());
+                    query::select(&session, sql, &execution.parameters, &place, service.cutoff(&execution.work_group)).await?
+                }
+            };
+            if outcome.reused.is_none() {
+                service.reuse.remember(execution);
+            }
+            outcome
         }
         Shape::Text => {
             let (lines, columns, scanned) = lines(service, execution, statement, sql).await?;
@@ -59,23 +70,40 @@ pub(crate) async fn run(service: &Arc<Service>, execution: &Execution, statement
     Ok(outcome)
 }
 
-async fn lines(service: &Arc<Service>, execution: &Execution, statement: &Statement, sql: &str) -> Result<(Vec<String>, Vec<ResultColumn>, u64), Failure> {
+async fn lines(
+    service: &Arc<Service>,
+    execution: &Execution,
+    statement: &Statement,
+    sql: &str,
+) -> Result<(Vec<String>, Vec<ResultColumn>, u64), Failure> {
     let engine = &service.engine;
     let database = execution.database.as_deref().unwrap_or("default");
     let session = || engine.session(execution.database.as_deref());
     let told = |(lines, columns): Lines| (lines, columns, 0);
     match statement {
         Statement::Show(what) => return show(engine, what, database).await.map(told),
-        Statement::Describe { name, column, is_formatted } => return describe(engine, name, column.as_deref(), *is_formatted, database).await.map(told),
+        Statement::Describe { name, column, is_formatted } => {
+            return describe(engine, name, column.as_deref(), *is_formatted, database).await.map(told);
+        }
         Statement::Explain { query_at, is_analyze } => {
             let (lines, scanned) = query::explain(&session(), &sql[*query_at..], &execution.parameters, *is_analyze).await?;
-            return Ok((lines, vec![ResultColumn { name: "Query Plan".to_owned(), kind: "varchar".to_owned(), precision: i32::MAX, scale: 0 }], scanned));
+            return Ok((
+                lines,
+                vec![ResultColumn { name: "Query Plan".to_owned(), kind: "varchar".to_owned(), precision: i32::MAX, scale: 0 }],
+                scanned,
+            ));
         }
-        Statement::Repair { name } => return super::alter_table::repair(engine, &find(engine, name, database)?).await.map(|lines| (lines, Vec::new(), 0)),
-        Statement::CreateDatabase { name, if_not_exists, comment, location, properties } => define::create_database(engine, name, *if_not_exists, comment.clone(), location.clone(), properties.clone())?,
+        Statement::Repair { name } => {
+            return super::alter_table::repair(engine, &find(engine, name, database)?).await.map(|lines| (lines, Vec::new(), 0));
+        }
+        Statement::CreateDatabase { name, if_not_exists, comment, location, properties } => {
+            define::create_database(engine, name, *if_not_exists, comment.clone(), location.clone(), properties.clone())?
+        }
         Statement::DropDatabase { name, if_exists, cascade } => define::drop_database(engine, name, *if_exists, *cascade)?,
         Statement::CreateTable(create) => define::create_table(engine, create, database).await?,
-        Statement::CreateView { name, or_replace, query } => define::create_view(engine, &session(), name, *or_replace, query, database).await?,
+        Statement::CreateView { name, or_replace, query } => {
+            define::create_view(engine, &session(), name, *or_replace, query, database).await?
+        }
         Statement::DropTable { name, if_exists } => define::drop_table(engine, name, *if_exists, false, database)?,
         Statement::DropView { name, if_exists } => define::drop_table(engine, name, *if_exists, true, database)?,
         Statement::Alter { name, change } => alter(engine, find(engine, name, database)?, change)?,
@@ -105,7 +133,10 @@ async fn count(service: &Arc<Service>, execution: &Execution, statement: &Statem
         Statement::Unload { query, to, properties } => unload(&writing, query, to, properties).await,
         Statement::Modify { verb, name } => {
             let table = find_writable(service, name, database)?;
-            Err(Failure::not_supported(&format!("Modifying Hive table rows is only supported for transactional tables: {verb} on '{CATALOG}.{}.{}'", table.database_name, table.name)))
+            Err(Failure::not_supported(&format!(
+                "Modifying Hive table rows is only supported for transactional tables: {verb} on '{CATALOG}.{}.{}'",
+                table.database_name, table.name
+            )))
         }
         _ => Err(Failure::system("a statement without a count")),
     }
@@ -115,10 +146,16 @@ async fn count(service: &Arc<Service>, execution: &Execution, statement: &Statem
 fn find_writable(service: &Arc<Service>, name: &Name, database: &str) -> Result<super::catalogue::Table, Failure> {
     let table = find(&service.engine, name, database)?;
     if table.is_delta() {
-        return Err(Failure::not_supported(&format!("Delta Lake tables are read only: write DML statements like UPDATE, INSERT, or DELETE are not supported for '{CATALOG}.{}.{}'", table.database_name, table.name)));
+        return Err(Failure::not_supported(&format!(
+            "Delta Lake tables are read only: write DML statements like UPDATE, INSERT, or DELETE are not supported for '{CATALOG}.{}.{}'",
+            table.database_name, table.name
+        )));
     }
     if table.is_view() {
-        return Err(Failure::not_supported(&format!("Inserting into views is not supported: '{CATALOG}.{}.{}'", table.database_name, table.name)));
+        return Err(Failure::not_supported(&format!(
+            "Inserting into views is not supported: '{CATALOG}.{}.{}'",
+            table.database_name, table.name
+        )));
     }
     Ok(table)
 }

@@ -15,14 +15,20 @@ pub(crate) fn answer(service: &Service, operation: &str, request: &Value) -> Opt
     Some(match operation {
         "CreatePreparedStatement" => put_prepared(service, request, false),
         "UpdatePreparedStatement" => put_prepared(service, request, true),
-        "GetPreparedStatement" => find_prepared(service, request).map(|prepared| json!({ "PreparedStatement": describe_prepared(&prepared) })),
-        "DeletePreparedStatement" => find_prepared(service, request).and_then(|prepared| service.deallocate(&prepared.work_group, &prepared.name).map_err(refuse)).map(|()| json!({})),
+        "GetPreparedStatement" => {
+            find_prepared(service, request).map(|prepared| json!({ "PreparedStatement": describe_prepared(&prepared) }))
+        }
+        "DeletePreparedStatement" => find_prepared(service, request)
+            .and_then(|prepared| service.deallocate(&prepared.work_group, &prepared.name).map_err(refuse))
+            .map(|()| json!({})),
         "ListPreparedStatements" => list_prepared(service, request),
         "BatchGetPreparedStatement" => batch_prepared(service, request),
         "CreateNamedQuery" => create_named(service, request),
         "GetNamedQuery" => find_named(service, request).map(|named| json!({ "NamedQuery": describe_named(&named) })),
         "UpdateNamedQuery" => update_named(service, request),
-        "DeleteNamedQuery" => find_named(service, request).and_then(|named| service.named.change(&named.id, |_| Ok::<_, Failure>(None)).map_err(refuse)).map(|()| json!({})),
+        "DeleteNamedQuery" => find_named(service, request)
+            .and_then(|named| service.named.change(&named.id, |_| Ok::<_, Failure>(None)).map_err(refuse))
+            .map(|()| json!({})),
         "ListNamedQueries" => list_named(service, request),
         "BatchGetNamedQuery" => Ok(batch_named(service, request)),
         _ => return None,
@@ -43,9 +49,16 @@ fn work_group<'a>(service: &Service, request: &'a Value) -> Result<&'a str, Serv
 }
 
 fn put_prepared(service: &Service, request: &Value, is_update: bool) -> Result<Value, ServiceError> {
-    let (name, work_group, query) = (required(request, "StatementName")?, work_group(service, request)?, required(request, "QueryStatement")?);
+    let (name, work_group, query) =
+        (required(request, "StatementName")?, work_group(service, request)?, required(request, "QueryStatement")?);
     parse(query).map_err(|misread| invalid(misread.message))?;
-    let prepared = Prepared { name: name.to_owned(), work_group: work_group.to_owned(), query: query.to_owned(), description: optional(request, "Description").map(str::to_owned), modified: now() };
+    let prepared = Prepared {
+        name: name.to_owned(),
+        work_group: work_group.to_owned(),
+        query: query.to_owned(),
+        description: optional(request, "Description").map(str::to_owned),
+        modified: now(),
+    };
     let change = service.prepared.change(&prepared_key(work_group, name), |there| match (there, is_update) {
         (Some(_), false) => Err(Failure::exists(format!("PreparedStatement {name} already exists in workGroup {work_group}"))),
         (None, true) => Err(Failure::missing(format!("PreparedStatement {name} was not found in workGroup {work_group}"))),
@@ -57,7 +70,9 @@ fn put_prepared(service: &Service, request: &Value, is_update: bool) -> Result<V
 
 fn find_prepared(service: &Service, request: &Value) -> Result<Prepared, ServiceError> {
     let (name, work_group) = (required(request, "StatementName")?, work_group(service, request)?);
-    service.prepared.get(&prepared_key(work_group, name)).ok_or_else(|| ServiceError::client("ResourceNotFoundException", format!("PreparedStatement {name} was not found in workGroup {work_group}")))
+    service.prepared.get(&prepared_key(work_group, name)).ok_or_else(|| {
+        ServiceError::client("ResourceNotFoundException", format!("PreparedStatement {name} was not found in workGroup {work_group}"))
+    })
 }
 
 fn describe_prepared(prepared: &Prepared) -> Value {
@@ -70,7 +85,8 @@ fn describe_prepared(prepared: &Prepared) -> Value {
 
 fn list_prepared(service: &Service, request: &Value) -> Result<Value, ServiceError> {
     let (found, next) = page(service.prepared.beginning(&prepared_key(work_group(service, request)?, "")), request, 50)?;
-    let brief: Vec<Value> = found.iter().map(|prepared| json!({ "StatementName": prepared.name, "LastModifiedTime": prepared.modified })).collect();
+    let brief: Vec<Value> =
+        found.iter().map(|prepared| json!({ "StatementName": prepared.name, "LastModifiedTime": prepared.modified })).collect();
     Ok(with_token(json!({ "PreparedStatements": brief }), next))
 }
 
@@ -95,7 +111,9 @@ fn batch_prepared(service: &Service, request: &Value) -> Result<Value, ServiceEr
 
 fn create_named(service: &Service, request: &Value) -> Result<Value, ServiceError> {
     let token = optional(request, "ClientRequestToken").map(str::to_owned);
-    if let Some(earlier) = token.as_ref().and_then(|token| service.named.beginning("").into_iter().find(|named| named.token.as_ref() == Some(token))) {
+    if let Some(earlier) =
+        token.as_ref().and_then(|token| service.named.beginning("").into_iter().find(|named| named.token.as_ref() == Some(token)))
+    {
         return Ok(json!({ "NamedQueryId": earlier.id }));
     }
     let named = Named {
@@ -137,7 +155,8 @@ fn update_named(service: &Service, request: &Value) -> Result<Value, ServiceErro
 
 fn list_named(service: &Service, request: &Value) -> Result<Value, ServiceError> {
     let work_group = work_group(service, request)?;
-    let ids: Vec<String> = service.named.beginning("").into_iter().filter(|named| named.work_group == work_group).map(|named| named.id).collect();
+    let ids: Vec<String> =
+        service.named.beginning("").into_iter().filter(|named| named.work_group == work_group).map(|named| named.id).collect();
     let (ids, next) = page(ids, request, 50)?;
     Ok(with_token(json!({ "NamedQueryIds": ids }), next))
 }
@@ -147,7 +166,9 @@ fn batch_named(service: &Service, request: &Value) -> Value {
     for id in texts(request, "NamedQueryIds") {
         match service.named.get(&id) {
             Some(named) => found.push(describe_named(&named)),
-            None => unprocessed.push(json!({ "NamedQueryId": id, "ErrorCode": "INVALID_INPUT", "ErrorMessage": format!("NamedQuery {id} was not found") })),
+            None => unprocessed.push(
+                json!({ "NamedQueryId": id, "ErrorCode": "INVALID_INPUT", "ErrorMessage": format!("NamedQuery {id} was not found") }),
+            ),
         }
     }
     json!({ "NamedQueries": found, "UnprocessedNamedQueryIds": unprocessed })

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::catalogue::{Catalogue, now};
+use super::delta::Deltas;
 use super::documents::Documents;
 use super::executions::Executions;
 use super::failure::Failure;
+use super::reuse::Reuse;
 use super::session::Engine;
 use crate::buckets::Buckets;
 use crate::error::Error;
@@ -64,6 +66,7 @@ pub(crate) struct Service {
     /// Results of workgroups that manage them.
     pub(crate) managed: Arc<dyn ObjectStore>,
     pub(crate) turns: Semaphore,
+    pub(crate) reuse: Reuse,
 }
 
 /// The configuration of a new workgroup, with what a client says of it.
@@ -91,9 +94,12 @@ impl Service {
     pub(crate) fn open(state: &Path, buckets: Buckets) -> Result<Arc<Self>, Error> {
         let results = state.join("results");
         std::fs::create_dir_all(&results).map_err(|source| Error::Folder { path: results.clone(), source })?;
-        let managed = LocalFileSystem::new_with_prefix(&results).map_err(|error| Error::Store { tried: "open the folder of results".to_owned(), source: std::io::Error::other(error) })?;
-        let context = freshet_dialect::context(MEMORY).map_err(|error| Error::Store { tried: "start the query engine".to_owned(), source: std::io::Error::other(error) })?;
-        let engine = Engine { context, catalogue: Arc::new(Catalogue::open(&state.join("catalogue"))?), buckets };
+        let managed = LocalFileSystem::new_with_prefix(&results)
+            .map_err(|error| Error::Store { tried: "open the folder of results".to_owned(), source: std::io::Error::other(error) })?;
+        let context = freshet_dialect::context(MEMORY)
+            .map_err(|error| Error::Store { tried: "start the query engine".to_owned(), source: std::io::Error::other(error) })?;
+        let engine =
+            Engine { context, catalogue: Arc::new(Catalogue::open(&state.join("catalogue"))?), buckets, deltas: Deltas::default() };
         let service = Self {
             engine: Arc::new(engine),
             executions: Executions::open(state.join("executions"))?,
@@ -102,11 +108,18 @@ impl Service {
             named: Documents::open(state.join("named"))?,
             managed: Arc::new(managed),
             turns: Semaphore::new(CONCURRENT),
+            reuse: Reuse::default(),
         };
-        if service.work_groups.get("primary").is_none() {
-            let configuration = configuration(&json!({ "EnforceWorkGroupConfiguration": false }));
-            let primary = WorkGroup { name: "primary".to_owned(), description: None, state: "ENABLED".to_owned(), configuration, created: now() };
-            service.work_groups.put("primary", primary)?;
+        // `managed` is for clients that would look for their results in a bucket of the real S3.
+        for (name, is_managed) in [("primary", false), ("managed", true)] {
+            if service.work_groups.get(name).is_none() {
+                let configuration = configuration(
+                    &json!({ "EnforceWorkGroupConfiguration": is_managed, "ManagedQueryResultsConfiguration": { "Enabled": is_managed } }),
+                );
+                let group =
+                    WorkGroup { name: name.to_owned(), description: None, state: "ENABLED".to_owned(), configuration, created: now() };
+                service.work_groups.put(name, group)?;
+            }
         }
         Ok(Arc::new(service))
     }
@@ -124,7 +137,13 @@ impl Service {
     /// PREPARE.
     pub(crate) fn prepare(&self, work_group: &str, name: &str, query: &str) -> Result<(), Failure> {
         super::statement::parse(query)?;
-        let prepared = Prepared { name: name.to_owned(), work_group: work_group.to_owned(), query: query.to_owned(), description: None, modified: now() };
+        let prepared = Prepared {
+            name: name.to_owned(),
+            work_group: work_group.to_owned(),
+            query: query.to_owned(),
+            description: None,
+            modified: now(),
+        };
         self.prepared.put(&prepared_key(work_group, name), prepared)?;
         Ok(())
     }

@@ -13,9 +13,8 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use url::Url;
 
 use super::catalogue::{Catalogue, Table};
-use super::delta::Snapshot;
+use super::delta::Deltas;
 use super::failure::Failure;
-use super::information_schema;
 use super::location::Location;
 use super::tokens::{Escapes, place, tokens};
 use super::view::View;
@@ -31,6 +30,7 @@ pub(crate) struct Engine {
     pub(crate) context: SessionContext,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) buckets: Buckets,
+    pub(crate) deltas: Deltas,
 }
 
 /// One query's view of the engine.
@@ -74,15 +74,25 @@ impl Engine {
     }
 
     /// A table or a view, ready to be read.
-    async fn provider(self: &Arc<Self>, table: &Table, absent: &Arc<Mutex<Vec<Absent>>>, depth: usize) -> Result<Arc<dyn TableProvider>, Failure> {
+    async fn provider(
+        self: &Arc<Self>,
+        table: &Table,
+        absent: &Arc<Mutex<Vec<Absent>>>,
+        depth: usize,
+    ) -> Result<Arc<dyn TableProvider>, Failure> {
         if table.is_view() {
             return self.view(table, absent, depth).await;
         }
         self.know(&Location::parse(table.location())?.bucket)?;
         if table.is_delta() {
-            let snapshot = Snapshot::load(&self.buckets, table).await?;
-            let snapshot = snapshot.ok_or_else(|| Failure::user(format!("DELTA_LAKE_INVALID_SCHEMA: Metadata not found in transaction log for {}.{}", table.database_name, table.name)))?;
-            return Ok(Arc::new(snapshot.table().await?));
+            let snapshot = self.deltas.load(&self.buckets, table).await?;
+            let snapshot = snapshot.ok_or_else(|| {
+                Failure::user(format!(
+                    "DELTA_LAKE_INVALID_SCHEMA: Metadata not found in transaction log for {}.{}",
+                    table.database_name, table.name
+                ))
+            })?;
+            return Ok(snapshot.table.clone()?);
         }
         for partition in self.catalogue.partitions(&table.database_name, &table.name).into_values() {
             self.know(&Location::parse(partition.storage_descriptor.location.as_deref().unwrap_or_default())?.bucket)?;
@@ -90,13 +100,23 @@ impl Engine {
         Ok(Arc::new(super::hive::table(&self.catalogue, &self.buckets, table).await?))
     }
 
-    async fn view(self: &Arc<Self>, table: &Table, absent: &Arc<Mutex<Vec<Absent>>>, depth: usize) -> Result<Arc<dyn TableProvider>, Failure> {
+    async fn view(
+        self: &Arc<Self>,
+        table: &Table,
+        absent: &Arc<Mutex<Vec<Absent>>>,
+        depth: usize,
+    ) -> Result<Arc<dyn TableProvider>, Failure> {
         if depth >= DEPTH {
             return Err(Failure::user(format!("VIEW_IS_RECURSIVE: View '{CATALOG}.{}.{}' is recursive", table.database_name, table.name)));
         }
         let view = View::of(table)?;
         let state = self.state(view.schema.as_deref().unwrap_or(&table.database_name), absent, depth + 1);
-        let stale = |failure: Failure| Failure::user(format!("INVALID_VIEW: Failed analyzing stored view '{CATALOG}.{}.{}': {failure}", table.database_name, table.name));
+        let stale = |failure: Failure| {
+            Failure::user(format!(
+                "INVALID_VIEW: Failed analyzing stored view '{CATALOG}.{}.{}': {failure}",
+                table.database_name, table.name
+            ))
+        };
         let plan = Box::pin(freshet_dialect::plan(&state, &view.sql, &[])).await.map_err(|error| stale(error.into()))?;
         let plan = named(plan, &view.columns).map_err(stale)?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
@@ -132,14 +152,17 @@ impl Session {
         let message = error.to_string();
         for absent in absent.iter() {
             match absent {
-                Absent::Broken { failure, .. } => return failure.clone(),
+                Absent::Broken { table, failure } if message.contains(table.as_str()) => return failure.clone(),
                 Absent::Table { database, table } if message.contains(table.as_str()) => {
-                    return Failure::user(format!("TABLE_NOT_FOUND: {}Table '{CATALOG}.{database}.{table}' does not exist", at(sql, table)));
+                    return Failure::user(format!(
+                        "TABLE_NOT_FOUND: {}Table '{CATALOG}.{database}.{table}' does not exist",
+                        at(sql, table)
+                    ));
                 }
                 Absent::Schema(schema) if message.contains(schema.as_str()) => {
                     return Failure::user(format!("SCHEMA_NOT_FOUND: {}Schema '{schema}' does not exist", at(sql, schema)));
                 }
-                Absent::Table { .. } | Absent::Schema(_) => {}
+                Absent::Table { .. } | Absent::Schema(_) | Absent::Broken { .. } => {}
             }
         }
         Failure::user(message)
@@ -212,7 +235,7 @@ impl CatalogProvider for Databases {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let name = name.to_lowercase();
-        if name != information_schema::NAME && self.engine.catalogue.database(&name).is_none() {
+        if self.engine.catalogue.database(&name).is_none() {
             self.absent.lock().unwrap_or_else(PoisonError::into_inner).push(Absent::Schema(name));
             return None;
         }
@@ -229,13 +252,6 @@ impl SchemaProvider for Tables {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let Databases { engine, absent, depth } = &self.databases;
         let note = |found| absent.lock().unwrap_or_else(PoisonError::into_inner).push(found);
-        if self.database == information_schema::NAME {
-            let found = information_schema::table(engine, name).await.map_err(|failure| DataFusionError::External(Box::new(failure)))?;
-            if found.is_none() {
-                note(Absent::Table { database: self.database.clone(), table: name.to_lowercase() });
-            }
-            return Ok(found);
-        }
         let Some(table) = engine.catalogue.table(&self.database, name) else {
             note(Absent::Table { database: self.database.clone(), table: name.to_lowercase() });
             return Ok(None);
@@ -243,8 +259,9 @@ impl SchemaProvider for Tables {
         match engine.provider(&table, absent, *depth).await {
             Ok(provider) => Ok(Some(provider)),
             Err(failure) => {
-                note(Absent::Broken { table: table.name, failure: failure.clone() });
-                Err(DataFusionError::External(Box::new(failure)))
+                // Not an error here: `information_schema` asks for every table, and one that cannot be read must not hide the others.
+                note(Absent::Broken { table: table.name, failure });
+                Ok(None)
             }
         }
     }

@@ -72,7 +72,11 @@ fn of_database(cursor: &mut Cursor<'_>) -> Result<Option<String>, Misread> {
 /// A pattern of `SHOW … [LIKE] 'ev*'`.
 fn pattern(cursor: &mut Cursor<'_>) -> Result<Option<String>, Misread> {
     let is_like = cursor.take(&["like"]);
-    if is_like || cursor.peek().is_some_and(|token| matches!(token.kind, Kind::Text | Kind::DoubleQuoted)) { cursor.text().map(Some) } else { Ok(None) }
+    if is_like || cursor.peek().is_some_and(|token| matches!(token.kind, Kind::Text | Kind::DoubleQuoted)) {
+        cursor.text().map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 /// `IN db.t`, or `IN t IN db`.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::catalogue::{Column, Partition, Table};
+use super::columns::columns_of;
 use super::execution::ResultColumn;
 use super::failure::Failure;
-use super::information_schema::columns_of;
 use super::session::{CATALOG, Engine};
 use super::show::{Show, fits};
 use super::statement::Name;
@@ -20,7 +20,10 @@ pub(crate) fn find(engine: &Engine, name: &Name, database: &str) -> Result<Table
     if engine.catalogue.database(database).is_none() {
         return Err(Failure::missing(format!("SCHEMA_NOT_FOUND: Schema '{database}' does not exist")));
     }
-    engine.catalogue.table(database, &name.table).ok_or_else(|| Failure::missing(format!("TABLE_NOT_FOUND: Table '{CATALOG}.{database}.{}' does not exist", name.table)))
+    engine
+        .catalogue
+        .table(database, &name.table)
+        .ok_or_else(|| Failure::missing(format!("TABLE_NOT_FOUND: Table '{CATALOG}.{database}.{}' does not exist", name.table)))
 }
 
 /// Answers SHOW.
@@ -29,7 +32,11 @@ pub(crate) async fn show(engine: &Engine, show: &Show, database: &str) -> Result
     let fit = |pattern: &Option<String>, name: &str| pattern.as_ref().is_none_or(|pattern| fits(pattern, name));
     let known = |name: &Option<String>| {
         let name = name.as_deref().unwrap_or(database).to_owned();
-        if engine.catalogue.database(&name).is_some() { Ok(name) } else { Err(Failure::missing(format!("SCHEMA_NOT_FOUND: Schema '{name}' does not exist"))) }
+        if engine.catalogue.database(&name).is_some() {
+            Ok(name)
+        } else {
+            Err(Failure::missing(format!("SCHEMA_NOT_FOUND: Schema '{name}' does not exist")))
+        }
     };
     Ok(match show {
         Show::Databases { pattern } => {
@@ -41,7 +48,13 @@ pub(crate) async fn show(engine: &Engine, show: &Show, database: &str) -> Result
             (names.collect(), one("tab_name"))
         }
         Show::Views { database, pattern } => {
-            let views = engine.catalogue.tables(&known(database)?).into_iter().filter(Table::is_view).map(|table| table.name).filter(|name| fit(pattern, name));
+            let views = engine
+                .catalogue
+                .tables(&known(database)?)
+                .into_iter()
+                .filter(Table::is_view)
+                .map(|table| table.name)
+                .filter(|name| fit(pattern, name));
             (views.collect(), one("views"))
         }
         Show::Columns { name } => {
@@ -76,7 +89,9 @@ pub(crate) async fn show(engine: &Engine, show: &Show, database: &str) -> Result
         Show::Properties { name, key } => {
             let table = find(engine, name, database)?;
             let lines = match key {
-                Some(key) => vec![table.parameters.get(key).map_or_else(|| format!("Table {} does not have property: {key}", table.name), Clone::clone)],
+                Some(key) => vec![
+                    table.parameters.get(key).map_or_else(|| format!("Table {} does not have property: {key}", table.name), Clone::clone),
+                ],
                 None => table.parameters.iter().map(|(key, value)| format!("{key}\t{value}")).collect(),
             };
             (lines, vec![ResultColumn::text("prpt_name"), ResultColumn::text("prpt_value")])
@@ -86,16 +101,18 @@ pub(crate) async fn show(engine: &Engine, show: &Show, database: &str) -> Result
 
 async fn partitions(engine: &Engine, table: &Table) -> Result<Vec<String>, Failure> {
     if table.is_delta() {
-        let snapshot = super::delta::Snapshot::load(&engine.buckets, table).await?;
-        return match snapshot {
-            Some(snapshot) => snapshot.partitions().await,
-            None => Ok(Vec::new()),
-        };
+        let snapshot = engine.deltas.load(&engine.buckets, table).await?;
+        return Ok(snapshot.map(|snapshot| snapshot.lines.iter().cloned().collect()).unwrap_or_default());
     }
     if table.partition_keys.is_empty() {
-        return Err(Failure::user(format!("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Table {} is not a partitioned table", table.name)));
+        return Err(Failure::user(format!(
+            "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. Table {} is not a partitioned table",
+            table.name
+        )));
     }
-    let line = |partition: &Partition| table.partition_keys.iter().zip(&partition.values).map(|(key, value)| format!("{}={value}", key.name)).collect::<Vec<_>>().join("/");
+    let line = |partition: &Partition| {
+        table.partition_keys.iter().zip(&partition.values).map(|(key, value)| format!("{}={value}", key.name)).collect::<Vec<_>>().join("/")
+    };
     Ok(engine.catalogue.partitions(&table.database_name, &table.name).values().map(line).collect())
 }
 
@@ -105,7 +122,13 @@ fn described(column: &Column) -> String {
 }
 
 /// Answers DESCRIBE.
-pub(crate) async fn describe(engine: &Engine, name: &Name, column: Option<&str>, is_formatted: bool, database: &str) -> Result<Lines, Failure> {
+pub(crate) async fn describe(
+    engine: &Engine,
+    name: &Name,
+    column: Option<&str>,
+    is_formatted: bool,
+    database: &str,
+) -> Result<Lines, Failure> {
     let table = find(engine, name, database)?;
     let (columns, keys) = columns_of(engine, &table).await;
     let mut lines: Vec<String> = Vec::new();
@@ -124,7 +147,12 @@ pub(crate) async fn describe(engine: &Engine, name: &Name, column: Option<&str>,
     }
     if !keys.is_empty() {
         let blank = format!("{:<20}\t{:<20}\t{:<20}", "", "", "");
-        lines.extend([blank.clone(), format!("{:<20}\t{:<20}\t{:<20}", "# Partition Information", "", ""), format!("{:<20}\t{:<20}\t{:<20}", "# col_name", "data_type", "comment"), blank]);
+        lines.extend([
+            blank.clone(),
+            format!("{:<20}\t{:<20}\t{:<20}", "# Partition Information", "", ""),
+            format!("{:<20}\t{:<20}\t{:<20}", "# col_name", "data_type", "comment"),
+            blank,
+        ]);
         lines.extend(keys.iter().map(described));
     }
     if is_formatted {
@@ -165,11 +193,21 @@ fn create_table(table: &Table, columns: &[Column], keys: &[Column]) -> Vec<Strin
     let list = |columns: &[Column], end: &str| {
         let last = columns.len().saturating_sub(1);
         let comment = |column: &Column| column.comment.as_ref().map_or_else(String::new, |comment| format!(" COMMENT {}", text(comment)));
-        columns.iter().enumerate().map(|(place, column)| format!("  `{}` {}{}{}", column.name, column.kind, comment(column), if place == last { end } else { ", " })).collect::<Vec<_>>()
+        columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| {
+                format!("  `{}` {}{}{}", column.name, column.kind, comment(column), if place == last { end } else { ", " })
+            })
+            .collect::<Vec<_>>()
     };
     let pairs = |pairs: &BTreeMap<String, String>| {
         let last = pairs.len().saturating_sub(1);
-        pairs.iter().enumerate().map(|(place, (key, value))| format!("  {}={}{}", text(key), text(value), if place == last { ")" } else { ", " })).collect::<Vec<_>>()
+        pairs
+            .iter()
+            .enumerate()
+            .map(|(place, (key, value))| format!("  {}={}{}", text(key), text(value), if place == last { ")" } else { ", " }))
+            .collect::<Vec<_>>()
     };
     let mut lines = vec![format!("CREATE EXTERNAL TABLE `{}.{}`(", table.database_name, table.name)];
     lines.extend(list(columns, ")"));
@@ -186,7 +224,12 @@ fn create_table(table: &Table, columns: &[Column], keys: &[Column]) -> Vec<Strin
         }
     }
     if let (Some(input), Some(output)) = (&storage.input_format, &storage.output_format) {
-        lines.extend(["STORED AS INPUTFORMAT ".to_owned(), format!("  {} ", text(input)), "OUTPUTFORMAT ".to_owned(), format!("  {}", text(output))]);
+        lines.extend([
+            "STORED AS INPUTFORMAT ".to_owned(),
+            format!("  {} ", text(input)),
+            "OUTPUTFORMAT ".to_owned(),
+            format!("  {}", text(output)),
+        ]);
     }
     lines.extend(["LOCATION".to_owned(), format!("  {}", text(table.location()))]);
     if !table.parameters.is_empty() {

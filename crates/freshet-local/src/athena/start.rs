@@ -53,7 +53,6 @@ pub(crate) fn start(service: &Arc<Service>, request: &Value) -> Result<Value, Se
         parameters,
         output: output(&group.configuration, request, &statement, shape, &id)?,
         reuse: request["ResultReuseConfiguration"].clone(),
-        reused: None,
         token: optional(request, "ClientRequestToken").map(str::to_owned),
         state: State::Queued,
         failure: None,
@@ -80,7 +79,10 @@ fn resolve(service: &Service, query: &str, work_group: &str) -> Result<(Statemen
     let Statement::Execute { name, parameters } = statement else {
         return Ok((statement, sql.to_owned(), Vec::new()));
     };
-    let prepared = service.prepared.get(&prepared_key(work_group, &name)).ok_or_else(|| invalid(format!("PreparedStatement {name} was not found in workGroup {work_group}")))?;
+    let prepared = service
+        .prepared
+        .get(&prepared_key(work_group, &name))
+        .ok_or_else(|| invalid(format!("PreparedStatement {name} was not found in workGroup {work_group}")))?;
     let (statement, sql) = parse(&prepared.query).map_err(malformed)?;
     if matches!(statement, Statement::Execute { .. }) {
         return Err(invalid("a prepared statement that executes a prepared statement"));
@@ -97,7 +99,9 @@ fn output(configuration: &Value, request: &Value, statement: &Statement, shape: 
     let of_client = optional(&request["ResultConfiguration"], "OutputLocation");
     let chosen = if configuration["EnforceWorkGroupConfiguration"] == true { of_group.or(of_client) } else { of_client.or(of_group) };
     let Some(folder) = chosen else {
-        return Err(invalid("No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input."));
+        return Err(invalid(
+            "No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input.",
+        ));
     };
     let location = Location::parse(folder).map_err(|failure| invalid(format!("outputLocation is not a valid S3 path: {failure}")))?;
     let place = match shape {

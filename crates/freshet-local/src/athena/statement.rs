@@ -26,25 +26,82 @@ pub(crate) enum Statement {
     /// SELECT, WITH, VALUES, TABLE: the whole text.
     Query,
     /// EXPLAIN of a query that begins at this byte.
-    Explain { query_at: usize, is_analyze: bool },
-    CreateDatabase { name: String, if_not_exists: bool, comment: Option<String>, location: Option<String>, properties: BTreeMap<String, String> },
-    DropDatabase { name: String, if_exists: bool, cascade: bool },
+    Explain {
+        query_at: usize,
+        is_analyze: bool,
+    },
+    CreateDatabase {
+        name: String,
+        if_not_exists: bool,
+        comment: Option<String>,
+        location: Option<String>,
+        properties: BTreeMap<String, String>,
+    },
+    DropDatabase {
+        name: String,
+        if_exists: bool,
+        cascade: bool,
+    },
     CreateTable(Box<CreateTable>),
-    CreateTableAs { name: Name, if_not_exists: bool, properties: Properties, query: String, with_data: bool },
-    CreateView { name: Name, or_replace: bool, query: String },
-    DropTable { name: Name, if_exists: bool },
-    DropView { name: Name, if_exists: bool },
+    CreateTableAs {
+        name: Name,
+        if_not_exists: bool,
+        properties: Properties,
+        query: String,
+        with_data: bool,
+    },
+    CreateView {
+        name: Name,
+        or_replace: bool,
+        query: String,
+    },
+    DropTable {
+        name: Name,
+        if_exists: bool,
+    },
+    DropView {
+        name: Name,
+        if_exists: bool,
+    },
     Show(Show),
-    Describe { name: Name, column: Option<String>, is_formatted: bool },
-    Insert { name: Name, columns: Vec<String>, query: String },
-    Unload { query: String, to: String, properties: Properties },
-    Repair { name: Name },
-    Alter { name: Name, change: Change },
-    Prepare { name: String, query: String },
-    Execute { name: String, parameters: Vec<String> },
-    Deallocate { name: String },
+    Describe {
+        name: Name,
+        column: Option<String>,
+        is_formatted: bool,
+    },
+    Insert {
+        name: Name,
+        columns: Vec<String>,
+        query: String,
+    },
+    Unload {
+        query: String,
+        to: String,
+        properties: Properties,
+    },
+    Repair {
+        name: Name,
+    },
+    Alter {
+        name: Name,
+        change: Change,
+    },
+    Prepare {
+        name: String,
+        query: String,
+    },
+    Execute {
+        name: String,
+        parameters: Vec<String>,
+    },
+    Deallocate {
+        name: String,
+    },
     /// UPDATE, DELETE or MERGE: the word, and the table.
-    Modify { verb: String, name: Name },
+    Modify {
+        verb: String,
+        name: Name,
+    },
 }
 
 impl Statement {
@@ -68,7 +125,16 @@ impl Statement {
             Self::Alter { change, .. } => ("DDL", change.kind()),
             Self::Prepare { .. } => ("DDL", "PREPARE"),
             Self::Deallocate { .. } => ("DDL", "DEALLOCATE"),
-            Self::Modify { verb, .. } => ("DML", if verb == "UPDATE" { "UPDATE" } else if verb == "DELETE" { "DELETE" } else { "MERGE" }),
+            Self::Modify { verb, .. } => (
+                "DML",
+                if verb == "UPDATE" {
+                    "UPDATE"
+                } else if verb == "DELETE" {
+                    "DELETE"
+                } else {
+                    "MERGE"
+                },
+            ),
         }
     }
 }
@@ -168,7 +234,9 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement, Misread> {
     cursor.expect(&["explain"])?;
     let is_analyze = cursor.take(&["analyze"]);
     cursor.take(&["verbose"]);
-    if cursor.peek().is_some_and(|token| token.is_sign('(')) && cursor.peek_at(1).is_some_and(|token| token.is_word("type") || token.is_word("format")) {
+    if cursor.peek().is_some_and(|token| token.is_sign('('))
+        && cursor.peek_at(1).is_some_and(|token| token.is_word("type") || token.is_word("format"))
+    {
         cursor.parenthesised()?;
     }
     Ok(Statement::Explain { query_at: cursor.offset(), is_analyze })

@@ -143,7 +143,10 @@ mod tests {
 
     #[test]
     fn comments_are_skipped_and_quotes_are_read() {
-        assert_eq!(texts("-- {\"app\": 'x'}\nSELECT /* ; */ 'it''s', \"a\"\"b\" FROM `t`;", Escapes::Doubled), ["SELECT", "it's", ",", "a\"b", "FROM", "t", ";"]);
+        assert_eq!(
+            texts("-- {\"app\": 'x'}\nSELECT /* ; */ 'it''s', \"a\"\"b\" FROM `t`;", Escapes::Doubled),
+            ["SELECT", "it's", ",", "a\"b", "FROM", "t", ";"]
+        );
         assert_eq!(texts(r"'a\'b' '\d\\'", Escapes::Backslash), [r"a'b", r"\d\"]);
         assert_eq!(texts("naïve='ü'", Escapes::Doubled), ["naïve", "=", "ü"]);
     }

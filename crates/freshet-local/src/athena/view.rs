@@ -48,7 +48,11 @@ impl View {
         let broken = || Failure::user(format!("HIVE_INVALID_VIEW_DATA: Invalid view data of {}.{}", table.database_name, table.name));
         let encoded = text.trim().strip_prefix("/* Presto View:").and_then(|text| text.strip_suffix("*/")).ok_or_else(broken)?;
         let stored: Stored = STANDARD.decode(encoded.trim()).ok().and_then(|json| serde_json::from_slice(&json).ok()).ok_or_else(broken)?;
-        Ok(Self { sql: stored.original_sql, schema: stored.schema, columns: stored.columns.into_iter().map(|column| column.name).collect() })
+        Ok(Self {
+            sql: stored.original_sql,
+            schema: stored.schema,
+            columns: stored.columns.into_iter().map(|column| column.name).collect(),
+        })
     }
 }
 

@@ -12,11 +12,15 @@ use crate::service_error::ServiceError;
 pub(crate) fn answer(service: &Service, operation: &str, request: &Value) -> Option<Result<Value, ServiceError>> {
     Some(match operation {
         "CreateWorkGroup" => create(service, request),
-        "GetWorkGroup" => required(request, "WorkGroup").and_then(|name| find(service, name)).map(|group| json!({ "WorkGroup": describe(&group) })),
+        "GetWorkGroup" => {
+            required(request, "WorkGroup").and_then(|name| find(service, name)).map(|group| json!({ "WorkGroup": describe(&group) }))
+        }
         "ListWorkGroups" => list(service, request),
         "UpdateWorkGroup" => update(service, request),
         "DeleteWorkGroup" => delete(service, request),
-        "ListEngineVersions" => Ok(json!({ "EngineVersions": [{ "SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3" }, { "SelectedEngineVersion": "Athena engine version 3", "EffectiveEngineVersion": "Athena engine version 3" }] })),
+        "ListEngineVersions" => Ok(
+            json!({ "EngineVersions": [{ "SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3" }, { "SelectedEngineVersion": "Athena engine version 3", "EffectiveEngineVersion": "Athena engine version 3" }] }),
+        ),
         "ListTagsForResource" => Ok(json!({ "Tags": [] })),
         _ => return None,
     })
@@ -27,7 +31,8 @@ fn find(service: &Service, name: &str) -> Result<WorkGroup, ServiceError> {
 }
 
 fn describe(group: &WorkGroup) -> Value {
-    let mut described = json!({ "Name": group.name, "State": group.state, "Configuration": group.configuration, "CreationTime": group.created });
+    let mut described =
+        json!({ "Name": group.name, "State": group.state, "Configuration": group.configuration, "CreationTime": group.created });
     if let Some(description) = &group.description {
         described["Description"] = json!(description);
     }
@@ -47,7 +52,13 @@ fn create(service: &Service, request: &Value) -> Result<Value, ServiceError> {
     if service.work_groups.get(name).is_some() {
         return Err(invalid(format!("WorkGroup {name} is already created")));
     }
-    let group = WorkGroup { name: name.to_owned(), description: optional(request, "Description").map(str::to_owned), state: "ENABLED".to_owned(), configuration: configuration(&request["Configuration"]), created: now() };
+    let group = WorkGroup {
+        name: name.to_owned(),
+        description: optional(request, "Description").map(str::to_owned),
+        state: "ENABLED".to_owned(),
+        configuration: configuration(&request["Configuration"]),
+        created: now(),
+    };
     service.work_groups.put(name, group).map_err(|error| failed(&error))?;
     Ok(json!({}))
 }

@@ -52,14 +52,16 @@ impl Writing<'_> {
             object_store::ObjectStoreExt::put(&store, &place.path()?, lines.into_bytes().into()).await?;
             manifest = Some(place.to_string());
         }
-        Ok(Outcome { columns: vec![ResultColumn::rows()], update_count: Some(rows), scanned, manifest })
+        Ok(Outcome { columns: vec![ResultColumn::rows()], update_count: Some(rows), scanned, manifest, reused: None })
     }
 
     async fn expect_empty(&self, location: &Location) -> Result<(), Failure> {
         if list(&self.engine.buckets, location).await?.is_empty() {
             return Ok(());
         }
-        Err(Failure::user(format!("HIVE_PATH_ALREADY_EXISTS: Target directory for table already exists: {location}. You may need to manually clean the data at location '{location}' before retrying. Athena will not delete data in your account.")))
+        Err(Failure::user(format!(
+            "HIVE_PATH_ALREADY_EXISTS: Target directory for table already exists: {location}. You may need to manually clean the data at location '{location}' before retrying. Athena will not delete data in your account."
+        )))
     }
 }
 
@@ -77,9 +79,13 @@ fn format(properties: &Properties) -> Result<FileFormat, Failure> {
 /// The columns of the files and those of the partitions, which must be the last.
 fn split(columns: Vec<Column>, partitioned_by: &[String]) -> Result<(Vec<Column>, Vec<Column>), Failure> {
     let first = columns.len().checked_sub(partitioned_by.len()).filter(|first| *first > 0);
-    let are_last = first.is_some_and(|first| columns[first..].iter().zip(partitioned_by).all(|(column, key)| column.name.eq_ignore_ascii_case(key)));
+    let are_last =
+        first.is_some_and(|first| columns[first..].iter().zip(partitioned_by).all(|(column, key)| column.name.eq_ignore_ascii_case(key)));
     let (Some(first), true) = (first, are_last) else {
-        return Err(Failure::user(format!("HIVE_COLUMN_ORDER_MISMATCH: Partition keys must be the last columns in the table and in the same order as the table properties: [{}]", partitioned_by.join(", "))));
+        return Err(Failure::user(format!(
+            "HIVE_COLUMN_ORDER_MISMATCH: Partition keys must be the last columns in the table and in the same order as the table properties: [{}]",
+            partitioned_by.join(", ")
+        )));
     };
     let mut columns = columns;
     let keys = columns.split_off(first);
@@ -97,7 +103,18 @@ pub(crate) async fn create_table_as(
     is_enforced: bool,
 ) -> Result<Outcome, Failure> {
     const KNOWN: [&str; 12] = [
-        "format", "external_location", "partitioned_by", "write_compression", "parquet_compression", "compression", "bucketed_by", "bucket_count", "table_type", "is_external", "field_delimiter", "location",
+        "format",
+        "external_location",
+        "partitioned_by",
+        "write_compression",
+        "parquet_compression",
+        "compression",
+        "bucketed_by",
+        "bucket_count",
+        "table_type",
+        "is_external",
+        "field_delimiter",
+        "location",
     ];
     let engine = writing.engine;
     let database = name.database.as_deref().unwrap_or(writing.database);
@@ -105,10 +122,16 @@ pub(crate) async fn create_table_as(
         return Err(Failure::missing(format!("SCHEMA_NOT_FOUND: line 1:1: Schema {database} not found")));
     }
     if engine.catalogue.table(database, &name.table).is_some() {
-        return if if_not_exists { writing.outcome(&[], 0, 0).await } else { Err(Failure::exists(format!("TABLE_ALREADY_EXISTS: line 1:1: Table '{CATALOG}.{database}.{}' already exists", name.table))) };
+        return if if_not_exists {
+            writing.outcome(&[], 0, 0).await
+        } else {
+            Err(Failure::exists(format!("TABLE_ALREADY_EXISTS: line 1:1: Table '{CATALOG}.{database}.{}' already exists", name.table)))
+        };
     }
     if let Some(unknown) = properties.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-        return Err(Failure::user(format!("INVALID_TABLE_PROPERTY: line 1:1: Catalog '{CATALOG}' table property '{unknown}' does not exist")));
+        return Err(Failure::user(format!(
+            "INVALID_TABLE_PROPERTY: line 1:1: Catalog '{CATALOG}' table property '{unknown}' does not exist"
+        )));
     }
     match property(properties, "table_type").map(str::to_lowercase).as_deref() {
         None | Some("hive") => {}
@@ -119,11 +142,15 @@ pub(crate) async fn create_table_as(
         return Err(Failure::not_supported("bucketed_by"));
     }
     if is_enforced && properties.contains_key("external_location") {
-        return Err(Failure::user("The Create Table As Select query failed because it was submitted with an 'external_location' property to an Athena Workgroup that enforces a centralized output location for all queries. Please remove the 'external_location' property and resubmit the query."));
+        return Err(Failure::user(
+            "The Create Table As Select query failed because it was submitted with an 'external_location' property to an Athena Workgroup that enforces a centralized output location for all queries. Please remove the 'external_location' property and resubmit the query.",
+        ));
     }
     let format = format(properties)?;
     let location = property(properties, "external_location").map(str::to_owned).or_else(|| writing.execution.output.clone());
-    let location = Location::parse(&location.ok_or_else(|| Failure::user("CREATE TABLE AS SELECT in a workgroup with managed results needs an external_location"))?)?;
+    let location = Location::parse(
+        &location.ok_or_else(|| Failure::user("CREATE TABLE AS SELECT in a workgroup with managed results needs an external_location"))?,
+    )?;
     writing.expect_empty(&location).await?;
     let plan = writing.session.plan(query, &writing.execution.parameters).await?;
     let (columns, keys) = split(hive_columns(&plan)?, properties.get("partitioned_by").map_or(&[][..], Vec::as_slice))?;
@@ -169,7 +196,11 @@ fn register(engine: &Engine, table: &Table, written: &[Written]) -> Result<(), F
     }
     engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
         for file in written {
-            let values: Vec<String> = file.values.iter().map(|value| if value.is_empty() { "__HIVE_DEFAULT_PARTITION__".to_owned() } else { value.clone() }).collect();
+            let values: Vec<String> = file
+                .values
+                .iter()
+                .map(|value| if value.is_empty() { "__HIVE_DEFAULT_PARTITION__".to_owned() } else { value.clone() })
+                .collect();
             let folder = file.location.key.rsplit_once('/').map(|(folder, _)| format!("s3://{}/{folder}/", file.location.bucket));
             there.entry(partition_key(&values)).or_insert_with(|| partition_at(table, values, folder));
         }
@@ -185,14 +216,21 @@ pub(crate) async fn insert(writing: &Writing<'_>, table: Table, columns: &[Strin
     } else if library.ends_with(".JsonSerDe") {
         FileFormat::Json
     } else if library.ends_with("LazySimpleSerDe") {
-        FileFormat::Text(table.storage_descriptor.serde_info.parameters.get("field.delim").and_then(|text| text.chars().next()).unwrap_or('\u{1}'))
+        FileFormat::Text(
+            table.storage_descriptor.serde_info.parameters.get("field.delim").and_then(|text| text.chars().next()).unwrap_or('\u{1}'),
+        )
     } else {
         return Err(Failure::not_supported(&format!("INSERT INTO a table with the row format {library}")));
     };
     let plan = writing.session.plan(query, &writing.execution.parameters).await?;
     let all: Vec<Column> = table.storage_descriptor.columns.iter().chain(&table.partition_keys).cloned().collect();
     let plan = arrange(plan, &table, &all, columns)?;
-    let target = Target { location: Location::parse(table.location())?, format, columns: fields(&table.storage_descriptor.columns)?, partitions: fields(&table.partition_keys)? };
+    let target = Target {
+        location: Location::parse(table.location())?,
+        format,
+        columns: fields(&table.storage_descriptor.columns)?,
+        partitions: fields(&table.partition_keys)?,
+    };
     let (written, rows, scanned) = writing.rows(&plan, target).await?;
     register(writing.engine, &table, &written)?;
     writing.outcome(&written, rows, scanned).await
@@ -205,14 +243,28 @@ fn arrange(plan: LogicalPlan, table: &Table, all: &[Column], named: &[String]) -
         return Err(Failure::user(format!("COLUMN_NOT_FOUND: line 1:1: Insert column name does not exist in target table: {unknown}")));
     }
     let given: Vec<_> = plan.schema().columns();
-    let kinds: Vec<Option<String>> = plan.schema().fields().iter().map(|field| if field.data_type() == &DataType::Null { Some("null".to_owned()) } else { freshet_dialect::hive_type(field) }).collect();
+    let kinds: Vec<Option<String>> = plan
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| if field.data_type() == &DataType::Null { Some("null".to_owned()) } else { freshet_dialect::hive_type(field) })
+        .collect();
     let wanted: Vec<&Column> = named.iter().filter_map(|name| all.iter().find(|column| column.name == *name)).collect();
-    let fit = given.len() == wanted.len() && kinds.iter().zip(&wanted).all(|(kind, column)| kind.as_ref().is_some_and(|kind| is_coercible(kind, &column.kind)));
+    let fit = given.len() == wanted.len()
+        && kinds.iter().zip(&wanted).all(|(kind, column)| kind.as_ref().is_some_and(|kind| is_coercible(kind, &column.kind)));
     if !fit {
         let list = |kinds: Vec<String>| kinds.join(", ");
         let tables = list(wanted.iter().map(|column| super::hive_type::trino_type(&column.kind)).collect());
-        let queries = list(kinds.iter().map(|kind| kind.as_deref().map_or_else(|| "timestamp with time zone".to_owned(), super::hive_type::trino_type)).collect());
-        return Err(Failure::user(format!("TYPE_MISMATCH: line 1:1: Insert query has mismatched column types: Table: [{tables}], Query: [{queries}] ('{}')", table.name)));
+        let queries = list(
+            kinds
+                .iter()
+                .map(|kind| kind.as_deref().map_or_else(|| "timestamp with time zone".to_owned(), super::hive_type::trino_type))
+                .collect(),
+        );
+        return Err(Failure::user(format!(
+            "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types: Table: [{tables}], Query: [{queries}] ('{}')",
+            table.name
+        )));
     }
     let expression = |column: &Column| {
         let place = named.iter().position(|name| *name == column.name);
@@ -259,7 +311,8 @@ fn unloaded_columns(plan: &LogicalPlan) -> Result<Vec<Column>, Failure> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut columns = Vec::new();
     for (column, field) in super::query::columns(plan).into_iter().zip(plan.schema().fields()) {
-        let kind = freshet_dialect::hive_type(field).ok_or_else(|| Failure::user(format!("NOT_SUPPORTED: Unsupported Hive type: {}", column.kind)))?;
+        let kind = freshet_dialect::hive_type(field)
+            .ok_or_else(|| Failure::user(format!("NOT_SUPPORTED: Unsupported Hive type: {}", column.kind)))?;
         let times = seen.entry(column.name.clone()).or_default();
         let name = if *times == 0 { column.name.clone() } else { format!("{}_{times}", column.name) };
         *times += 1;

@@ -75,7 +75,13 @@ impl Endpoint {
 
     pub async fn start_query(&self, sql: &str) -> Result<StartQueryExecutionOutput, SdkError<StartQueryExecutionError>> {
         let context = QueryExecutionContext::builder().database("shop").build();
-        self.athena.start_query_execution().query_string(sql).query_execution_context(context).result_configuration(self.place()).send().await
+        self.athena
+            .start_query_execution()
+            .query_string(sql)
+            .query_execution_context(context)
+            .result_configuration(self.place())
+            .send()
+            .await
     }
 
     /// Waits until an execution has ended.
@@ -133,11 +139,18 @@ impl Endpoint {
     pub async fn write_orders(&self) {
         let text = |values: Vec<Option<&str>>| Arc::new(StringArray::from(values)) as ArrayRef;
         let old = parquet(vec![("id", text(vec![Some("a"), Some("b")])), ("amount", Arc::new(Int64Array::from(vec![1, 2])))]);
-        let new = parquet(vec![("amount", Arc::new(Int64Array::from(vec![Some(3), None]))), ("id", text(vec![Some("c"), Some("d")])), ("channel", text(vec![None, Some("web \"x\", y")]))]);
+        let new = parquet(vec![
+            ("amount", Arc::new(Int64Array::from(vec![Some(3), None]))),
+            ("id", text(vec![Some("c"), Some("d")])),
+            ("channel", text(vec![None, Some("web \"x\", y")])),
+        ]);
         let schema = r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},{\"name\":\"dt\",\"type\":\"date\",\"nullable\":true,\"metadata\":{}},{\"name\":\"amount\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}},{\"name\":\"channel\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}]}"#;
         let add = |day: &str, bytes: &[u8]| {
             let stats = r#"{\"numRecords\":2,\"minValues\":{\"amount\":1},\"maxValues\":{\"amount\":3},\"nullCount\":{\"amount\":0}}"#;
-            format!(r#"{{"add":{{"path":"dt={day}/part.parquet","partitionValues":{{"dt":"{day}"}},"size":{},"modificationTime":1767225600000,"dataChange":true,"stats":"{stats}"}}}}"#, bytes.len())
+            format!(
+                r#"{{"add":{{"path":"dt={day}/part.parquet","partitionValues":{{"dt":"{day}"}},"size":{},"modificationTime":1767225600000,"dataChange":true,"stats":"{stats}"}}}}"#,
+                bytes.len()
+            )
         };
         let first = format!(
             "{{\"protocol\":{{\"minReaderVersion\":1,\"minWriterVersion\":2}}}}\n{{\"metaData\":{{\"id\":\"5a1d0c0e-0000-4000-8000-000000000000\",\"format\":{{\"provider\":\"parquet\",\"options\":{{}}}},\"schemaString\":\"{schema}\",\"partitionColumns\":[\"dt\"],\"configuration\":{{}},\"createdTime\":1767225600000}}}}\n{}\n",

@@ -21,7 +21,6 @@ fn execution(shape: Shape, state: State) -> Execution {
         parameters: Vec::new(),
         output: None,
         reuse: Value::Null,
-        reused: None,
         token: None,
         state,
         failure: None,
@@ -73,17 +72,27 @@ async fn pages_join_to_the_whole_result() {
 async fn lines_are_rows_of_one_value() {
     let place = place(b"col_name\tdata_type\n\nlast\n".to_vec()).await;
     let page = page(&execution(Shape::Text, State::Succeeded), Ok(place), None, 1000).await.unwrap();
-    let texts: Vec<_> = page["ResultSet"]["Rows"].as_array().unwrap().iter().map(|row| row["Data"][0]["VarCharValue"].as_str().unwrap().to_owned()).collect();
+    let texts: Vec<_> = page["ResultSet"]["Rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["Data"][0]["VarCharValue"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(texts, ["col_name\tdata_type", "", "last"]);
     assert!(page["NextToken"].is_null());
 }
 
 #[tokio::test]
 async fn what_has_no_result_is_refused() {
-    for (state, message) in [(State::Running, "Query has not yet finished. Current state: RUNNING"), (State::Failed, "Query did not finish successfully. Final query state: FAILED")] {
+    for (state, message) in [
+        (State::Running, "Query has not yet finished. Current state: RUNNING"),
+        (State::Failed, "Query did not finish successfully. Final query state: FAILED"),
+    ] {
         let error = page(&execution(Shape::Csv, state), Ok(place(Vec::new()).await), None, 1000).await.unwrap_err();
         assert_eq!((error.code.as_str(), error.message.as_str()), ("InvalidRequestException", message));
     }
-    let foreign = page(&execution(Shape::Csv, State::Succeeded), Ok(place(Vec::new()).await), Some(&write_token(3, "other")), 1000).await.unwrap_err();
+    let foreign = page(&execution(Shape::Csv, State::Succeeded), Ok(place(Vec::new()).await), Some(&write_token(3, "other")), 1000)
+        .await
+        .unwrap_err();
     assert_eq!(foreign.code, "InvalidRequestException");
 }

@@ -15,7 +15,9 @@ fn named(database: Option<&str>, table: &str) -> Name {
 
 #[test]
 fn a_delta_table_is_read() {
-    let Statement::CreateTable(table) = read("CREATE EXTERNAL TABLE IF NOT EXISTS `lake`.`Orders`\nLOCATION 's3://b/tables/orders/'\nTBLPROPERTIES ('table_type' = 'DELTA');") else {
+    let Statement::CreateTable(table) = read(
+        "CREATE EXTERNAL TABLE IF NOT EXISTS `lake`.`Orders`\nLOCATION 's3://b/tables/orders/'\nTBLPROPERTIES ('table_type' = 'DELTA');",
+    ) else {
         panic!("no table");
     };
     assert_eq!(table.name, Some(named(Some("lake"), "orders")));
@@ -54,7 +56,8 @@ fn ctas_insert_and_unload_keep_their_queries() {
         panic!("no insert");
     };
     assert_eq!((columns.len(), query.as_str()), (0, "(SELECT 'z', 1.0)"));
-    let Statement::Unload { query, to, properties } = read("UNLOAD (SELECT ')' FROM (SELECT 1)) TO 's3://b/u/' WITH (format='PARQUET')") else {
+    let Statement::Unload { query, to, properties } = read("UNLOAD (SELECT ')' FROM (SELECT 1)) TO 's3://b/u/' WITH (format='PARQUET')")
+    else {
         panic!("no unload");
     };
     assert_eq!((query.as_str(), to.as_str()), ("SELECT ')' FROM (SELECT 1)", "s3://b/u/"));
@@ -81,8 +84,13 @@ fn the_rest_is_told_apart() {
         assert_eq!(read(sql).kinds(), kinds, "{sql}");
     }
     assert_eq!(read("SHOW COLUMNS IN t FROM db"), Statement::Show(Show::Columns { name: named(Some("db"), "t") }));
-    assert_eq!(read("EXECUTE p USING 'a,b', ARRAY[1, 2], f(1, 2)"), Statement::Execute { name: "p".to_owned(), parameters: vec!["'a,b'".to_owned(), "ARRAY[1, 2]".to_owned(), "f(1, 2)".to_owned()] });
-    let Statement::Alter { change: Change::DropPartitions { partitions, .. }, .. } = read("ALTER TABLE t DROP PARTITION (dt='a'), PARTITION (dt='b')") else {
+    assert_eq!(
+        read("EXECUTE p USING 'a,b', ARRAY[1, 2], f(1, 2)"),
+        Statement::Execute { name: "p".to_owned(), parameters: vec!["'a,b'".to_owned(), "ARRAY[1, 2]".to_owned(), "f(1, 2)".to_owned()] }
+    );
+    let Statement::Alter { change: Change::DropPartitions { partitions, .. }, .. } =
+        read("ALTER TABLE t DROP PARTITION (dt='a'), PARTITION (dt='b')")
+    else {
         panic!("no drop");
     };
     assert_eq!(partitions.len(), 2);
@@ -111,7 +119,15 @@ fn a_semicolon_and_a_comment_at_the_end_are_cut_off() {
 
 #[test]
 fn patterns_fit() {
-    for (pattern, name, fit) in [("ev*", "events", true), ("*", "x", true), ("a|b", "b", true), ("*ven*s", "events", true), ("ev", "events", false), ("EV*", "events", true), ("a*a", "a", false)] {
+    for (pattern, name, fit) in [
+        ("ev*", "events", true),
+        ("*", "x", true),
+        ("a|b", "b", true),
+        ("*ven*s", "events", true),
+        ("ev", "events", false),
+        ("EV*", "events", true),
+        ("a*a", "a", false),
+    ] {
         assert_eq!(fits(pattern, name), fit, "{pattern} {name}");
     }
 }

@@ -1,0 +1,83 @@
+//! Brings what a table's columns are in Arrow to the one form of their Trino type, and takes fields out of rows.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, StructArray, TimestampMicrosecondArray};
+use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::logical_expr::{Cast, ColumnarValue, Expr};
+
+use crate::error::{Error, missing};
+use crate::kinds::Kind;
+use crate::scalar::{Columns, arrays, of_columns};
+
+/// The column in the form that its type has everywhere.
+pub(crate) fn conform(expr: Expr, from: &DataType, kind: &Kind) -> Expr {
+    let to = kind.arrow();
+    if *from == to {
+        return expr;
+    }
+    if !from.is_nested() && !matches!(kind, Kind::Zoned(_)) {
+        return Expr::Cast(Cast::new(Box::new(expr), to));
+    }
+    let target = kind.clone();
+    let work: Columns = Arc::new(move |args, rows| Ok(ColumnarValue::Array(shape(&arrays(args, rows)?[0], &target)?)));
+    of_columns("conform", &to.to_string(), kind, work, vec![expr])
+}
+
+fn shape(array: &ArrayRef, kind: &Kind) -> Result<ArrayRef, Error> {
+    let to = kind.arrow();
+    if *array.data_type() == to {
+        return Ok(array.clone());
+    }
+    match (kind, array.data_type(), &to) {
+        (Kind::Zoned(_), DataType::Timestamp(..), DataType::Struct(fields)) => {
+            let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+            let rounded: TimestampMicrosecondArray = micros.as_primitive::<TimestampMicrosecondType>().unary(|micros| crate::moments::round(micros, 3));
+            let nulls = micros.nulls().cloned();
+            let zones = StringArray::from_iter_values(std::iter::repeat_n("UTC", array.len()));
+            Ok(Arc::new(StructArray::try_new(fields.clone(), vec![Arc::new(rounded), Arc::new(zones)], nulls)?))
+        }
+        (Kind::Array(of), DataType::List(_), DataType::List(field)) => {
+            let list = array.as_list::<i32>();
+            Ok(Arc::new(ListArray::try_new(field.clone(), list.offsets().clone(), shape(list.values(), of)?, list.nulls().cloned())?))
+        }
+        (Kind::Map(key, value), DataType::Map(..), DataType::Map(field, _)) => {
+            let map = array.as_map();
+            let DataType::Struct(fields) = field.data_type() else { return Err(missing("maps of this shape")) };
+            let entries = StructArray::try_new(fields.clone(), vec![shape(map.keys(), key)?, shape(map.values(), value)?], None)?;
+            Ok(Arc::new(MapArray::try_new(field.clone(), map.offsets().clone(), entries, map.nulls().cloned(), false)?))
+        }
+        (Kind::Row(members), DataType::Struct(_), DataType::Struct(fields)) => {
+            let row = array.as_struct();
+            let columns = row.columns().iter().zip(members).map(|(column, (_, kind))| shape(column, kind)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, row.nulls().cloned(), row.len())?))
+        }
+        _ => Ok(cast(array, &to)?),
+    }
+}
+
+/// A field of a row, by its place.
+pub(crate) fn field(row: Expr, at: usize, kind: &Kind) -> Expr {
+    let work: Columns = Arc::new(move |args, rows| {
+        let array = &arrays(args, rows)?[0];
+        if array.data_type() == &DataType::Null {
+            return Ok(ColumnarValue::Array(array.clone()));
+        }
+        let row = array.as_struct();
+        let column = row.column(at);
+        if column.data_type() == &DataType::Null {
+            return Ok(ColumnarValue::Array(column.clone()));
+        }
+        let nulls = NullBuffer::union(row.nulls(), column.nulls());
+        let data = column.to_data().into_builder().nulls(nulls).build()?;
+        Ok(ColumnarValue::Array(datafusion::arrow::array::make_array(data)))
+    });
+    of_columns("field", &format!("{at}:{kind}"), kind, work, vec![row])
+}
+
+/// The instant of a zoned time, for orders and comparisons.
+pub(crate) fn instant(zoned: Expr) -> Expr {
+    field(zoned, 0, &Kind::Timestamp(6))
+}

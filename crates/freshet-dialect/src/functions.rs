@@ -1,0 +1,39 @@
+//! The functions, by family; each family is a slice of the table of signatures.
+
+mod arrays;
+mod binary;
+mod bits;
+mod dates;
+mod formats;
+mod joda;
+mod json;
+mod json_path;
+mod maps;
+mod math;
+mod operators;
+mod regexp;
+mod text;
+mod urls;
+
+pub(crate) use json_path::{Behaviour, Wrapper, evaluate as evaluate_path, parse as parse_path};
+
+use crate::kinds::Kind;
+use crate::signatures::Entry;
+
+/// Every line of the table.
+pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
+    [arrays::TABLE, binary::TABLE, bits::TABLE, bits::SHIFTS, dates::TABLE, dates::CALENDAR, dates::CLOCK, formats::TABLE, json::TABLE, maps::TABLE, math::TABLE, math::DOUBLES, operators::TABLE, regexp::TABLE, text::TABLE, urls::TABLE].into_iter().flatten()
+}
+
+/// The result's type where it is made from the arguments' precision.
+pub(crate) fn result(name: &str, args: &[Kind], plain: Kind) -> Kind {
+    match (name, args) {
+        ("round", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s + s.min(&1)).clamp(1, 38), 0),
+        ("round", [Kind::Decimal(p, s), _]) => Kind::Decimal((p + 1).min(38), *s),
+        ("ceiling" | "ceil" | "floor", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s + s.min(&1)).clamp(1, 38), 0),
+        ("truncate", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s).max(1), 0),
+        ("from_unixtime_nanos", _) => Kind::Zoned(6),
+        ("sign", [Kind::Decimal(..)]) => Kind::Decimal(1, 0),
+        _ => plain,
+    }
+}

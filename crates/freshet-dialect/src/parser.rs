@@ -1,0 +1,540 @@
+//! Athena's grammar for queries over sqlparser's: typed literals, `CAST` to Trino's types, intervals, the JSON functions'
+//! clauses, lambdas and `UNNEST`. What it builds of its own are calls of functions whose names begin with `$`.
+
+use std::any::TypeId;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query, TypedString, UnaryOperator, Value, visit_expressions_mut,
+};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
+
+use crate::error::{Error, missing, refuse};
+
+/// How deep expressions and queries may nest.
+const DEPTH: usize = 120;
+
+#[derive(Debug)]
+struct Athena;
+
+impl Dialect for Athena {
+    // `UNNEST` as a table and a few more are behind a list of dialects.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<GenericDialect>()
+    }
+
+    fn is_identifier_start(&self, letter: char) -> bool {
+        letter.is_alphabetic() || letter == '_' || letter == '$'
+    }
+
+    fn is_identifier_part(&self, letter: char) -> bool {
+        letter.is_alphanumeric() || letter == '_' || letter == '$' || letter == '@'
+    }
+
+    fn is_delimited_identifier_start(&self, letter: char) -> bool {
+        letter == '"'
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn supports_match_recognize(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn supports_boolean_literals(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        true
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let [first, second] = parser.peek_tokens_ref::<2>();
+        let Token::Word(word) = &first.token else { return None };
+        if word.quote_style.is_some() {
+            return None;
+        }
+        let name = word.value.to_lowercase();
+        match &second.token {
+            Token::LParen => match name.as_str() {
+                "cast" | "try_cast" => Some(parse_cast(parser, &name)),
+                "json_object" | "json_array" | "json_value" | "json_query" | "json_exists" | "json_objectagg" | "json_arrayagg" => parse_json_function(parser, &name),
+                _ => None,
+            },
+            Token::SingleQuotedString(text) if is_literal_type(&name) => {
+                let data_type = DataType::Custom(ObjectName::from(vec![Ident::new(name)]), vec![]);
+                let text = text.clone();
+                parser.next_token();
+                let value = parser.next_token();
+                Some(Ok(Expr::TypedString(TypedString { data_type, value: datafusion::sql::sqlparser::ast::ValueWithSpan { value: Value::SingleQuotedString(text), span: value.span }, uses_odbc_syntax: false })))
+            }
+            Token::SingleQuotedString(_) | Token::Minus | Token::Plus if name == "interval" => Some(parse_interval(parser)),
+            _ => None,
+        }
+    }
+}
+
+fn is_literal_type(name: &str) -> bool {
+    matches!(
+        name,
+        "decimal" | "real" | "double" | "bigint" | "integer" | "int" | "smallint" | "tinyint" | "varchar" | "char" | "json" | "time" | "timestamp" | "date" | "boolean" | "varbinary" | "ipaddress" | "uuid"
+    )
+}
+
+/// A call that this grammar makes.
+pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
+}
+
+/// A text that the grammar passes on as a literal.
+pub(crate) fn text(text: impl Into<String>) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.into()).with_empty_span())
+}
+
+/// `CAST(value AS type)` becomes `$cast(value, 'type')`.
+fn parse_cast(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    parser.next_token();
+    parser.expect_token(&Token::LParen)?;
+    let value = parser.parse_expr()?;
+    parser.expect_keyword_is(Keyword::AS)?;
+    let kind = type_text(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(call(if name == "cast" { "$cast" } else { "$try_cast" }, vec![value, text(kind)]))
+}
+
+/// A type's words up to the parenthesis or comma that ends it.
+fn type_text(parser: &mut Parser) -> Result<String, ParserError> {
+    let mut words = Vec::new();
+    let mut depth = 0;
+    loop {
+        match &parser.peek_token_ref().token {
+            Token::EOF => return Err(ParserError::ParserError("type expected".to_owned())),
+            Token::RParen if depth == 0 => break,
+            Token::Comma if depth == 0 => break,
+            Token::Word(word) if depth == 0 && matches!(word.keyword, Keyword::FORMAT | Keyword::NULL | Keyword::ERROR | Keyword::DEFAULT | Keyword::EMPTY) => break,
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        words.push(parser.next_token().token.to_string());
+    }
+    if words.is_empty() {
+        return Err(ParserError::ParserError("type expected".to_owned()));
+    }
+    Ok(words.join(" "))
+}
+
+/// `INTERVAL '1' DAY` becomes `$interval('1', 'day', 'day')`.
+fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.next_token();
+    let negative = parser.consume_token(&Token::Minus);
+    if !negative {
+        let _ = parser.consume_token(&Token::Plus);
+    }
+    let value = parser.parse_literal_string()?;
+    let unit = |parser: &mut Parser| -> Result<String, ParserError> {
+        let token = parser.next_token();
+        match &token.token {
+            Token::Word(word) if matches!(word.value.to_lowercase().as_str(), "year" | "month" | "day" | "hour" | "minute" | "second") => Ok(word.value.to_lowercase()),
+            other => Err(ParserError::ParserError(format!("mismatched input '{other}'. Expecting: 'DAY', 'HOUR', 'MINUTE', 'MONTH', 'SECOND', 'YEAR'{}", token.span.start))),
+        }
+    };
+    let from = unit(parser)?;
+    let to = if parser.parse_keyword(Keyword::TO) {
+        // A range of one unit is none.
+        Some(unit(parser)?).filter(|to| *to != from).unwrap_or_default()
+    } else {
+        from.clone()
+    };
+    let interval = call("$interval", vec![text(value), text(from), text(to)]);
+    Ok(if negative { Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(interval) } } else { interval })
+}
+
+/// The JSON functions with clauses; `None` leaves a plain call to sqlparser.
+fn parse_json_function(parser: &mut Parser, name: &str) -> Option<Result<Expr, ParserError>> {
+    if matches!(name, "json_objectagg" | "json_arrayagg") {
+        return None;
+    }
+    parser.next_token();
+    parser.next_token();
+    Some(match name {
+        "json_object" | "json_array" => parse_json_build(parser, name),
+        _ => parse_json_path(parser, name),
+    })
+}
+
+fn word(parser: &mut Parser, expected: &str) -> bool {
+    let found = matches!(&parser.peek_token_ref().token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected));
+    if found {
+        parser.next_token();
+    }
+    found
+}
+
+fn words(parser: &mut Parser, expected: &[&str]) -> bool {
+    for (at, word) in expected.iter().enumerate() {
+        if !matches!(&parser.peek_nth_token_ref(at).token, Token::Word(found) if found.value.eq_ignore_ascii_case(word)) {
+            return false;
+        }
+    }
+    for _ in expected {
+        parser.next_token();
+    }
+    true
+}
+
+/// `FORMAT JSON` after an input; wraps it so that the binder sees it.
+fn formatted(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let value = parser.parse_expr()?;
+    if words(parser, &["format", "json"]) {
+        if word(parser, "encoding") {
+            return Err(ParserError::ParserError("ENCODING is not supported".to_owned()));
+        }
+        return Ok(call("$format_json", vec![value]));
+    }
+    Ok(value)
+}
+
+/// `$json_object('null' or 'absent', returning, key, value, …)`, `$json_array(…)`.
+fn parse_json_build(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    let mut members = Vec::new();
+    let mut nulls = if name == "json_object" { "null" } else { "absent" };
+    let mut returning = "varchar".to_owned();
+    let ends = |parser: &mut Parser| -> bool {
+        let token = &parser.peek_token_ref().token;
+        matches!(token, Token::RParen) || matches!(token, Token::Word(word) if word.quote_style.is_none() && matches!(word.value.to_lowercase().as_str(), "null" | "absent" | "with" | "without" | "returning") && is_clause(parser))
+    };
+    while !ends(parser) {
+        if !members.is_empty() {
+            parser.expect_token(&Token::Comma)?;
+        }
+        if name == "json_object" {
+            let keyed = word_ahead(parser, "key") && !matches!(parser.peek_nth_token_ref(1).token, Token::Colon | Token::Comma);
+            if keyed {
+                parser.next_token();
+            }
+            members.push(parser.parse_subexpr(20)?);
+            if !parser.consume_token(&Token::Colon) && !word(parser, "value") {
+                return parser.expected("VALUE or ':'", parser.peek_token());
+            }
+        }
+        members.push(formatted(parser)?);
+    }
+    if words(parser, &["null", "on", "null"]) {
+        nulls = "null";
+    } else if words(parser, &["absent", "on", "null"]) {
+        nulls = "absent";
+    }
+    let unique = if words(parser, &["with", "unique", "keys"]) || words(parser, &["with", "unique"]) { "unique" } else { "" };
+    if unique.is_empty() && (words(parser, &["without", "unique", "keys"]) || words(parser, &["without", "unique"])) {}
+    if word(parser, "returning") {
+        returning = type_text(parser)?;
+    }
+    parser.expect_token(&Token::RParen)?;
+    let mut args = vec![text(nulls), text(unique), text(returning)];
+    args.append(&mut members);
+    Ok(call(&format!("${name}"), args))
+}
+
+fn word_ahead(parser: &Parser, expected: &str) -> bool {
+    matches!(&parser.peek_token_ref().token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
+}
+
+/// Whether the word ahead begins a closing clause, and is not a value.
+fn is_clause(parser: &Parser) -> bool {
+    let next = |at: usize, expected: &str| matches!(&parser.peek_nth_token_ref(at).token, Token::Word(word) if word.value.eq_ignore_ascii_case(expected));
+    (word_ahead(parser, "null") || word_ahead(parser, "absent")) && next(1, "on") || word_ahead(parser, "returning") || word_ahead(parser, "with") || word_ahead(parser, "without")
+}
+
+/// `$json_value(input, path, returning, on empty, default, on error, default)` and its kin.
+fn parse_json_path(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    let input = formatted(parser)?;
+    parser.expect_token(&Token::Comma)?;
+    let path = parser.parse_expr()?;
+    if word(parser, "passing") {
+        return Err(ParserError::ParserError("PASSING is not supported".to_owned()));
+    }
+    let mut returning = "varchar".to_owned();
+    let (mut wrapper, mut quotes) = ("without", "keep");
+    let (mut empty, mut error) = ((if name == "json_exists" { "false" } else { "null" }, None), (if name == "json_exists" { "false" } else { "null" }, None));
+    if word(parser, "returning") {
+        returning = type_text(parser)?;
+    }
+    if name == "json_query" {
+        if words(parser, &["format", "json"]) {}
+        for (spelling, meaning) in [
+            (&["without", "array", "wrapper"][..], "without"),
+            (&["without", "wrapper"], "without"),
+            (&["with", "conditional", "array", "wrapper"], "conditional"),
+            (&["with", "conditional", "wrapper"], "conditional"),
+            (&["with", "unconditional", "array", "wrapper"], "with"),
+            (&["with", "unconditional", "wrapper"], "with"),
+            (&["with", "array", "wrapper"], "with"),
+            (&["with", "wrapper"], "with"),
+        ] {
+            if words(parser, spelling) {
+                wrapper = meaning;
+                break;
+            }
+        }
+        if words(parser, &["omit", "quotes"]) {
+            quotes = "omit";
+            words(parser, &["on", "scalar", "string"]);
+        } else if words(parser, &["keep", "quotes"]) {
+            words(parser, &["on", "scalar", "string"]);
+        }
+    }
+    while !parser.consume_token(&Token::RParen) {
+        let behaviour = if word(parser, "null") {
+            ("null", None)
+        } else if word(parser, "error") {
+            ("error", None)
+        } else if word(parser, "true") {
+            ("true", None)
+        } else if word(parser, "false") {
+            ("false", None)
+        } else if word(parser, "unknown") {
+            ("unknown", None)
+        } else if words(parser, &["empty", "array"]) {
+            ("empty array", None)
+        } else if words(parser, &["empty", "object"]) {
+            ("empty object", None)
+        } else if word(parser, "default") {
+            ("default", Some(parser.parse_expr()?))
+        } else {
+            return parser.expected("ON EMPTY or ON ERROR", parser.peek_token());
+        };
+        if words(parser, &["on", "empty"]) {
+            empty = behaviour;
+        } else if words(parser, &["on", "error"]) {
+            error = behaviour;
+        } else {
+            return parser.expected("ON EMPTY or ON ERROR", parser.peek_token());
+        }
+    }
+    let null = || Expr::Value(Value::Null.with_empty_span());
+    Ok(call(
+        &format!("${name}"),
+        vec![input, path, text(returning), text(wrapper), text(quotes), text(empty.0), empty.1.unwrap_or_else(null), text(error.0), error.1.unwrap_or_else(null)],
+    ))
+}
+
+/// Reads one query, with its `?` taken by the parameters' literals.
+pub(crate) fn parse(sql: &str, parameters: &[String]) -> Result<Query, Error> {
+    let mut tokens = tokenize(sql)?;
+    let mut places = 0;
+    for token in &mut tokens {
+        if let Token::Placeholder(mark) = &mut token.token {
+            *mark = format!("?{places}");
+            places += 1;
+        }
+        if matches!(&token.token, Token::Word(word) if word.quote_style == Some('`')) {
+            return Err(syntax("backquoted identifiers are not supported; use double quotes to quote identifiers"));
+        }
+    }
+    if places != parameters.len() {
+        return Err(refuse("INVALID_PARAMETER_USAGE", format!("Incorrect number of parameters: expected {places} but found {}", parameters.len())));
+    }
+    let tokens = rows_in_parentheses(tokens);
+    let mut parser = Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
+    let first = parser.peek_token();
+    if !matches!(&first.token, Token::LParen) && !matches!(&first.token, Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE)) {
+        return Err(syntax(&format!("line {}:{}: mismatched input '{}'. Expecting: <query>", first.span.start.line, first.span.start.column, first.token)));
+    }
+    let mut query = parser.parse_query().map_err(|error| place(&error))?;
+    let _ = parser.consume_token(&Token::SemiColon);
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        return Err(syntax(&format!("line {}:{}: mismatched input '{}'. Expecting: <EOF>", rest.span.start.line, rest.span.start.column, rest.token)));
+    }
+    let literals = parameters.iter().map(|text| parameter(text)).collect::<Result<Vec<_>, _>>()?;
+    let _ = visit_expressions_mut(&mut query, |expr: &mut Expr| {
+        if let Expr::Value(value) = expr
+            && let Value::Placeholder(mark) = &value.value
+            && let Some(literal) = mark.strip_prefix('?').and_then(|at| at.parse::<usize>().ok()).and_then(|at| literals.get(at))
+        {
+            *expr = literal.clone();
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    Ok(*query)
+}
+
+fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, Error> {
+    Tokenizer::new(&Athena, sql).tokenize_with_location().map_err(|error| syntax(&format!("line {}:{}: {}", error.location.line, error.location.column, error.message)))
+}
+
+/// An execution parameter's text: one literal, which is not spliced into the query's text.
+fn parameter(text: &str) -> Result<Expr, Error> {
+    let mut parser = Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokenize(text)?);
+    let literal = parser.parse_expr().map_err(|error| place(&error))?;
+    if parser.peek_token().token != Token::EOF || !is_literal(&literal) {
+        return Err(refuse("INVALID_PARAMETER_USAGE", "an execution parameter must be a literal"));
+    }
+    Ok(literal)
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
+        Expr::TypedString(_) => true,
+        Expr::Nested(inner) => is_literal(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_literal(expr),
+        Expr::Array(array) => array.elem.iter().all(is_literal),
+        Expr::Function(function) if matches!(function.name.to_string().as_str(), "$cast" | "$interval" | "$try_cast") => match &function.args {
+            FunctionArguments::List(list) => list.args.iter().all(|arg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) if is_literal(arg))),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn syntax(message: &str) -> Error {
+    Error::Syntax { message: message.to_owned() }
+}
+
+/// A parser's message, with its place in front.
+fn place(error: &ParserError) -> Error {
+    let text = match error {
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
+        ParserError::RecursionLimitExceeded => return missing("queries that nest this deep"),
+    };
+    if let Some((message, at)) = text.rsplit_once(" at Line: ") {
+        return syntax(&format!("line {}: {message}", at.replace(", Column: ", ":")));
+    }
+    syntax(&text)
+}
+
+/// Puts each row of `VALUES 1, 2` into parentheses, which sqlparser asks for.
+fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let sign = |token: Token, like: &TokenWithSpan| TokenWithSpan { token, span: like.span };
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // For each open parenthesis, where the row began that is being read, if rows are.
+    let mut open: Vec<Option<usize>> = vec![None];
+    // The depths at which `ANY (VALUES …)` was made `ANY (SELECT * FROM (VALUES …))`.
+    let mut wrapped: Vec<usize> = Vec::new();
+    for token in tokens {
+        let here = open.len() - 1;
+        let ends = match &token.token {
+            Token::Comma | Token::RParen | Token::RBracket | Token::EOF | Token::SemiColon => true,
+            Token::Word(word) => word.quote_style.is_none() && matches!(word.keyword, Keyword::ORDER | Keyword::LIMIT | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::OFFSET | Keyword::FETCH),
+            _ => false,
+        };
+        if let (Some(start), true) = (open[here], ends) {
+            if !is_one_group(&out[start..]) && out[start..].iter().any(|token| !matches!(token.token, Token::Whitespace(_))) {
+                let place = sign(Token::LParen, &token);
+                out.insert(start, place);
+                out.push(sign(Token::RParen, &token));
+            }
+            open[here] = (token.token == Token::Comma).then(|| out.len() + 1);
+        }
+        match &token.token {
+            Token::LParen | Token::LBracket => open.push(None),
+            Token::RParen | Token::RBracket if open.len() > 1 => {
+                open.pop();
+                if wrapped.last() == Some(&open.len()) {
+                    wrapped.pop();
+                    out.push(sign(Token::RParen, &token));
+                }
+            }
+            Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::VALUES && !matches!(out.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_))).map(|token| &token.token), Some(Token::Period)) => {
+                let before: Vec<&Token> = out.iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).take(2).collect();
+                if matches!(before.as_slice(), [Token::LParen, Token::Word(word)] if matches!(word.keyword, Keyword::ANY | Keyword::ALL | Keyword::SOME)) {
+                    for token_text in [Token::make_keyword("SELECT"), Token::Whitespace(Whitespace::Space), Token::Mul, Token::Whitespace(Whitespace::Space), Token::make_keyword("FROM"), Token::LParen] {
+                        out.push(sign(token_text, &token));
+                    }
+                    wrapped.push(here);
+                }
+                out.push(token);
+                open[here] = Some(out.len());
+                continue;
+            }
+            _ => {}
+        }
+        out.push(token);
+    }
+    if let Some(start) = open.last().copied().flatten()
+        && let Some(last) = out.last().cloned()
+        && out.len() > start
+        && !is_one_group(&out[start..])
+    {
+        out.insert(start, sign(Token::LParen, &last));
+        out.push(sign(Token::RParen, &last));
+    }
+    out
+}
+
+/// Whether tokens are one pair of parentheses around a row, and not around a query.
+fn is_one_group(tokens: &[TokenWithSpan]) -> bool {
+    let tokens: Vec<&Token> = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    if tokens.first() != Some(&&Token::LParen) {
+        return false;
+    }
+    if matches!(tokens.get(1), Some(Token::Word(word)) if word.quote_style.is_none() && matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::WITH)) {
+        return false;
+    }
+    let mut depth = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at + 1 == tokens.len();
+        }
+    }
+    false
+}
