@@ -1,6 +1,8 @@
 //! One module a subcommand: its arguments and what it does.
 
+pub(crate) mod check;
 pub(crate) mod compact;
+pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod flush;
 pub(crate) mod queries;

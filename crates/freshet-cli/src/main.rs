@@ -1,8 +1,10 @@
 //! The `freshet` command: the whole lake on one machine, and the tools to run it.
 
 mod commands;
+mod cost;
 mod courier;
 mod environment;
+mod guardian;
 mod output;
 mod progress;
 mod provider;
@@ -48,6 +50,10 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Judge the template that the lake is deployed with.
+    Check(commands::check::Arguments),
+    /// Reckon what a month of the lake costs.
+    Cost(commands::cost::Arguments),
     /// Write or check what derives from the table contract.
     Schema(commands::schema::Arguments),
     /// Begin a source of your own.
@@ -79,6 +85,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Check(arguments) => commands::check::run(arguments),
+        Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),
         Command::Source(arguments) => commands::source::run(&arguments),
     }

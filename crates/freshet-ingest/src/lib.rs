@@ -14,6 +14,7 @@ pub mod headers;
 pub mod json;
 pub mod line;
 pub mod normalize;
+pub mod partner;
 pub mod personal;
 pub mod secret;
 pub mod signature;

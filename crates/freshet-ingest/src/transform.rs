@@ -21,6 +21,7 @@ use crate::headers::Headers;
 use crate::json::{Json, NotJson};
 use crate::line::Line;
 use crate::normalize::{COUNTS, Normalizer, Rejection};
+use crate::partner::{self, PartnerEvent};
 use crate::time::Millis;
 
 /// What the answer may hold: 6 MiB is Lambda's limit, and this leaves room for what surrounds the records.
@@ -230,10 +231,28 @@ fn line_rows(
         }
         Err(error) => match error.disposition() {
             Disposition::Wait => return None,
-            Disposition::Reject => reject_bytes(normalizer, line, arrived_at, error.to_string(), out),
+            Disposition::Reject => match partner::events(line, arrived_at) {
+                Some(events) => events.iter().for_each(|event| partner_rows(normalizer, event, fetched, counts, out)),
+                None => reject_bytes(normalizer, line, arrived_at, error.to_string(), out),
+            },
         },
     }
     Some(())
+}
+
+/// The rows of an event of a partner bus. A stub never becomes a row of a table: it would overwrite what is known.
+fn partner_rows(normalizer: &Normalizer, event: &PartnerEvent, fetched: &Fetched, counts: &mut DoorCounts, out: &mut String) {
+    let PartnerEvent { delivery, is_stub } = event;
+    counts.deliveries.entry((delivery.source.clone(), delivery.received_at.date())).or_default().count(delivery);
+    let (true, Body::Bytes(bytes)) = (*is_stub, &delivery.body) else {
+        delivery_rows(normalizer, delivery, fetched, out);
+        return;
+    };
+    let source = normalizer.contract().source(&delivery.source);
+    let description = event::describe_bytes(&delivery.source, source, delivery, bytes);
+    let message = "read an event of the bus: it carries a stub in place of a payload that was too large; import the object".to_owned();
+    let rejection = Rejection { reason: "stub", pointer: None, message, table: None };
+    write_lead_first(&normalizer.rejected(&delivery.source, delivery, bytes, &description, &rejection), out, true);
 }
 
 fn delivery_rows(normalizer: &Normalizer, delivery: &Delivery, fetched: &Fetched, out: &mut String) {

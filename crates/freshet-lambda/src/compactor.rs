@@ -53,14 +53,25 @@ pub async fn compact(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, lake: &La
     let drained = drain(normalizer, s3, lake.bucket(), options.deadline).await?;
     let compacted = freshet_table::compact(lake, normalizer.contract(), options, |_| {}).await;
     let compacted = compacted.map_err(|source| Error::Compact { source: Box::new(source) })?;
+    let lag_seconds = oldest_age(s3, lake.bucket(), "landing/", options.now).await?;
+    let spill_age_seconds = oldest_age(s3, lake.bucket(), SPILL_PREFIX, options.now).await?;
+    // What the alarms on lag and on the age of what was spilled read.
     tracing::info!(
         objects = compacted.objects,
         rows = compacted.rows,
         duplicates = compacted.duplicates,
         partial = compacted.is_partial,
-        "compacted"
+        lag_seconds,
+        spill_age_seconds,
+        "compacted the lake"
     );
     Ok(RunReport { drained, compacted })
+}
+
+/// How old the oldest object under a prefix is, in seconds; 0 where there is none.
+async fn oldest_age(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str, now: Millis) -> Result<i64, Error> {
+    let oldest = list(s3, bucket, prefix).await?.into_iter().map(|(_, put_at)| put_at.0).fold(now.0, i64::min);
+    Ok((now.0 - oldest) / 1000)
 }
 
 /// Takes every spilled object, and every record that the stream could not have transformed, into the landing zone.

@@ -14,6 +14,11 @@ pub const STREAM: &str = "FRESHET_STREAM";
 /// Signing secrets: `source=secret` or `source/account=secret`, separated by white space; the same owner twice while
 /// a secret is being rotated.
 pub const SIGNING_SECRETS: &str = "FRESHET_SIGNING_SECRETS";
+/// The path of the SSM parameters that hold the signing secrets, in place of [`SIGNING_SECRETS`]: the rest of a parameter's
+/// name is `source` or `source/account`, and its value is one secret, or two while it is being rotated.
+pub const SIGNING_SECRETS_PATH: &str = "FRESHET_SIGNING_SECRETS_PATH";
+/// The SSM parameter that holds the key of personal hashes, in place of [`HASH_KEY`].
+pub const HASH_KEY_PARAMETER: &str = "FRESHET_HASH_KEY_PARAMETER";
 /// The key of personal hashes: `id=secret`.
 pub const HASH_KEY: &str = "FRESHET_HASH_KEY";
 /// `true` takes public test secrets. Never in production.
@@ -52,10 +57,18 @@ pub fn parse_secrets(text: &str) -> Result<Secrets, Error> {
 
 /// The key of [`HASH_KEY`].
 pub fn hash_key() -> Result<HashKey, Error> {
-    let text = required(HASH_KEY)?;
-    let known = text.split_once('=').filter(|(id, secret)| !id.is_empty() && !secret.is_empty());
-    let (id, secret) = known.ok_or(Error::MalformedVariable { name: HASH_KEY, form: "id=secret" })?;
-    Ok(HashKey { id: id.to_owned(), secret: Secret::new(secret) })
+    parse_hash_key(&required(HASH_KEY)?).ok_or(Error::MalformedVariable { name: HASH_KEY, form: "id=secret" })
+}
+
+/// Parses `id=secret`.
+pub(crate) fn parse_hash_key(text: &str) -> Option<HashKey> {
+    let (id, secret) = text.trim().split_once('=').filter(|(id, secret)| !id.is_empty() && !secret.is_empty())?;
+    Some(HashKey { id: id.to_owned(), secret: Secret::new(secret) })
+}
+
+/// What a variable holds, where it is set.
+pub fn optional(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The memory budget of a compaction in bytes.

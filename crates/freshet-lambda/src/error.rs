@@ -17,6 +17,23 @@ pub enum Error {
         /// Its form.
         form: &'static str,
     },
+    /// A parameter could not be read.
+    #[error("read the parameter {name} from SSM")]
+    Parameter {
+        /// The parameter, or the path of several.
+        name: String,
+        /// What SSM says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A parameter has another form, or there is none.
+    #[error("read the parameter {name} from SSM: it has the form {form}")]
+    MalformedParameter {
+        /// The parameter, or the path of several.
+        name: String,
+        /// Its form.
+        form: &'static str,
+    },
     /// A body of the spill zone could not be fetched for now; Firehose calls again.
     #[error("fetch {key} from the lake")]
     Fetch {

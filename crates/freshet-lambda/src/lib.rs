@@ -5,4 +5,5 @@ pub mod compactor;
 pub mod config;
 pub mod error;
 pub mod receiver;
+pub mod secrets;
 pub mod transformer;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::time::Millis;
-use freshet_lambda::{compactor, config};
+use freshet_lambda::{compactor, config, secrets};
 use freshet_schema::Contract;
 use freshet_table::{Lake, Options};
 use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn, tracing};
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let aws = aws_config::load_from_env().await;
     let s3 = aws_sdk_s3::Client::new(&aws);
     let lake = Arc::new(Lake::connect(&aws, &config::required(config::BUCKET)?)?);
-    let normalizer = Arc::new(Normalizer::new(Contract::embedded(), config::hash_key()?));
+    let normalizer = Arc::new(Normalizer::new(Contract::embedded(), secrets::hash_key(&aws).await?));
     let memory_budget = config::memory_budget()?;
     run(service_fn(move |event: LambdaEvent<IgnoredAny>| {
         let (lake, normalizer, s3) = (Arc::clone(&lake), Arc::clone(&normalizer), s3.clone());

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use freshet_firehose::{Producer, Settings};
 use freshet_ingest::time::Millis;
-use freshet_lambda::config;
 use freshet_lambda::receiver::{Parts, Receiver};
+use freshet_lambda::{config, secrets};
 use freshet_schema::Contract;
 use lambda_http::{Body, Request, Response, run, service_fn, tracing};
 
@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let settings = Settings::new(config::required(config::STREAM)?, bucket.clone());
     let receiver = Arc::new(Receiver::new(Parts {
         contract: Contract::embedded(),
-        secrets: config::signing_secrets()?,
+        secrets: secrets::signing_secrets(&aws).await?,
         producer: Producer::new(&aws_sdk_firehose::Client::new(&aws), &s3, settings),
         s3,
         bucket,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::transform::TransformEvent;
-use freshet_lambda::{config, transformer};
+use freshet_lambda::{config, secrets, transformer};
 use freshet_schema::Contract;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let aws = aws_config::load_from_env().await;
     let s3 = aws_sdk_s3::Client::new(&aws);
     let bucket: Arc<str> = config::required(config::BUCKET)?.into();
-    let normalizer = Arc::new(Normalizer::new(Contract::embedded(), config::hash_key()?));
+    let normalizer = Arc::new(Normalizer::new(Contract::embedded(), secrets::hash_key(&aws).await?));
     run(service_fn(move |event: LambdaEvent<TransformEvent>| {
         let (normalizer, s3, bucket) = (Arc::clone(&normalizer), s3.clone(), Arc::clone(&bucket));
         async move { transformer::answer(&normalizer, &s3, &bucket, &event.payload).await.map_err(Error::from) }
