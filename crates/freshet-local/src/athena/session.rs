@@ -111,14 +111,14 @@ impl Engine {
         }
         let view = View::of(table)?;
         let state = self.state(view.schema.as_deref().unwrap_or(&table.database_name), absent, depth + 1);
-        let stale = |failure: Failure| {
+        let invalid = |failure: Failure| {
             Failure::user(format!(
                 "INVALID_VIEW: Failed analyzing stored view '{CATALOG}.{}.{}': {failure}",
                 table.database_name, table.name
             ))
         };
-        let plan = Box::pin(freshet_dialect::plan(&state, &view.sql, &[])).await.map_err(|error| stale(error.into()))?;
-        let plan = named(plan, &view.columns).map_err(stale)?;
+        let plan = Box::pin(freshet_dialect::plan(&state, &view.sql, &[])).await.map_err(|error| invalid(error.into()))?;
+        let plan = named(plan, &view.columns).map_err(invalid)?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
     }
 }

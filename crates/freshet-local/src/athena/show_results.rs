@@ -190,7 +190,7 @@ fn text(value: &str) -> String {
 }
 
 fn create_table(table: &Table, columns: &[Column], keys: &[Column]) -> Vec<String> {
-    let list = |columns: &[Column], end: &str| {
+    let column_lines = |columns: &[Column], end: &str| {
         let last = columns.len().saturating_sub(1);
         let comment = |column: &Column| column.comment.as_ref().map_or_else(String::new, |comment| format!(" COMMENT {}", text(comment)));
         columns
@@ -201,7 +201,7 @@ fn create_table(table: &Table, columns: &[Column], keys: &[Column]) -> Vec<Strin
             })
             .collect::<Vec<_>>()
     };
-    let pairs = |pairs: &BTreeMap<String, String>| {
+    let property_lines = |pairs: &BTreeMap<String, String>| {
         let last = pairs.len().saturating_sub(1);
         pairs
             .iter()
@@ -210,17 +210,17 @@ fn create_table(table: &Table, columns: &[Column], keys: &[Column]) -> Vec<Strin
             .collect::<Vec<_>>()
     };
     let mut lines = vec![format!("CREATE EXTERNAL TABLE `{}.{}`(", table.database_name, table.name)];
-    lines.extend(list(columns, ")"));
+    lines.extend(column_lines(columns, ")"));
     if !keys.is_empty() {
         lines.push("PARTITIONED BY ( ".to_owned());
-        lines.extend(list(keys, ")"));
+        lines.extend(column_lines(keys, ")"));
     }
     let storage = &table.storage_descriptor;
     if let Some(library) = &storage.serde_info.serialization_library {
         lines.extend(["ROW FORMAT SERDE ".to_owned(), format!("  {} ", text(library))]);
         if !storage.serde_info.parameters.is_empty() {
             lines.push("WITH SERDEPROPERTIES ( ".to_owned());
-            lines.extend(pairs(&storage.serde_info.parameters));
+            lines.extend(property_lines(&storage.serde_info.parameters));
         }
     }
     if let (Some(input), Some(output)) = (&storage.input_format, &storage.output_format) {
@@ -234,7 +234,7 @@ fn create_table(table: &Table, columns: &[Column], keys: &[Column]) -> Vec<Strin
     lines.extend(["LOCATION".to_owned(), format!("  {}", text(table.location()))]);
     if !table.parameters.is_empty() {
         lines.push("TBLPROPERTIES (".to_owned());
-        lines.extend(pairs(&table.parameters));
+        lines.extend(property_lines(&table.parameters));
     }
     lines
 }
