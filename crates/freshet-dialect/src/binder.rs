@@ -127,7 +127,8 @@ impl Binder {
         let kinds = self.kinds.borrow();
         let mut names: Vec<String> = expr.column_refs().into_iter().map(|column| column.name.clone()).collect();
         names.sort();
-        let fields: Vec<Field> = names.into_iter().filter_map(|name| kinds.get(&name).map(|kind| Field::new(&name, kind.arrow(), true))).collect();
+        let fields: Vec<Field> =
+            names.into_iter().filter_map(|name| kinds.get(&name).map(|kind| Field::new(&name, kind.arrow(), true))).collect();
         Ok(DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?)
     }
 

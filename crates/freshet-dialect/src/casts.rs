@@ -10,7 +10,9 @@ use crate::value::Value;
 
 /// Whether Trino has a cast from one type to the other.
 pub(crate) fn exists(from: &Kind, to: &Kind) -> bool {
-    use Kind::{Array, Boolean, Date, DayTime, Decimal, Double, Json, Map, Real, Row, Time, Timestamp, Unknown, Varbinary, YearMonth, Zoned};
+    use Kind::{
+        Array, Boolean, Date, DayTime, Decimal, Double, Json, Map, Real, Row, Time, Timestamp, Unknown, Varbinary, YearMonth, Zoned,
+    };
     if from == to || *from == Unknown {
         return true;
     }
@@ -27,13 +29,21 @@ pub(crate) fn exists(from: &Kind, to: &Kind) -> bool {
         (Map(k, v), Map(l, w)) => exists(k, l) && exists(v, w),
         (Row(a), Row(b)) => a.len() == b.len() && a.iter().zip(b).all(|((_, a), (_, b))| exists(a, b)),
         (from, to) if from.is_text() && to.is_text() => true,
-        (from, to) if from.is_text() => to.is_number() || matches!(to, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_)) || (*to == Varbinary && matches!(from, Kind::Varchar(_))),
-        (from, Kind::Varchar(_)) => from.is_number() || matches!(from, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_) | DayTime | YearMonth),
+        (from, to) if from.is_text() => {
+            to.is_number()
+                || matches!(to, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_))
+                || (*to == Varbinary && matches!(from, Kind::Varchar(_)))
+        }
+        (from, Kind::Varchar(_)) => {
+            from.is_number() || matches!(from, Boolean | Date | Time(_) | Timestamp(_) | Zoned(_) | DayTime | YearMonth)
+        }
         (from, Kind::Char(_)) => from.is_integer() || matches!(from, Boolean),
         (from, to) if from.is_number() && to.is_number() => true,
         (Boolean, to) => to.is_number(),
         (from, Boolean) => from.is_integer() || matches!(from, Real | Double | Decimal(..)),
-        (Date, Timestamp(_) | Zoned(_)) | (Timestamp(_) | Zoned(_), Date | Time(_) | Zoned(_) | Timestamp(_)) | (Time(_), Time(_) | Timestamp(_) | Zoned(_)) => true,
+        (Date, Timestamp(_) | Zoned(_))
+        | (Timestamp(_) | Zoned(_), Date | Time(_) | Zoned(_) | Timestamp(_))
+        | (Time(_), Time(_) | Timestamp(_) | Zoned(_)) => true,
         _ => false,
     }
 }
@@ -90,8 +100,12 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
         Kind::Decimal(precision, scale) => {
             let (precision, scale) = (*precision, *scale);
             let unscaled = match from {
-                from if from.is_text() => numbers::read_decimal(value.str()).and_then(|(digits, at)| numbers::rescale(digits, at, scale.into())),
-                Kind::Real => numbers::read_decimal(&format!("{:?}", value.float())).and_then(|_| numbers::double_to_decimal(value.float(), scale)),
+                from if from.is_text() => {
+                    numbers::read_decimal(value.str()).and_then(|(digits, at)| numbers::rescale(digits, at, scale.into()))
+                }
+                Kind::Real => {
+                    numbers::read_decimal(&format!("{:?}", value.float())).and_then(|_| numbers::double_to_decimal(value.float(), scale))
+                }
                 Kind::Double => numbers::double_to_decimal(value.float(), scale),
                 Kind::Decimal(_, at) => numbers::rescale(value.decimal(), (*at).into(), scale.into()),
                 Kind::Boolean => numbers::rescale(i128::from(value.int()), 0, scale.into()),
@@ -148,7 +162,12 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
             };
             Value::Int(moments::round(micros, *precision))
         }
-        Kind::Zoned(_) if matches!(from, Kind::Date | Kind::Timestamp(_)) && (value.int() / if *from == Kind::Date { 1 } else { DAY }).abs() > 26_000_000 => return Err(failed()),
+        Kind::Zoned(_)
+            if matches!(from, Kind::Date | Kind::Timestamp(_))
+                && (value.int() / if *from == Kind::Date { 1 } else { DAY }).abs() > 26_000_000 =>
+        {
+            return Err(failed());
+        }
         Kind::Zoned(precision) => match from {
             Kind::Date => Value::Zoned(value.int() * DAY, "UTC".into()),
             Kind::Timestamp(_) => Value::Zoned(moments::round(value.int(), *precision), "UTC".into()),
@@ -179,11 +198,20 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
             _ => return Err(failed()),
         },
         Kind::Row(fields) => match from {
-            Kind::Row(from) => Value::Row(value.list().iter().zip(from.iter().zip(fields)).map(|(item, ((_, from), (_, to)))| cast(item, from, to)).collect::<Result<_, _>>()?),
+            Kind::Row(from) => Value::Row(
+                value
+                    .list()
+                    .iter()
+                    .zip(from.iter().zip(fields))
+                    .map(|(item, ((_, from), (_, to)))| cast(item, from, to))
+                    .collect::<Result<_, _>>()?,
+            ),
             _ => return Err(failed()),
         },
         Kind::Varbinary => Value::from(value.str().as_bytes().to_vec()),
-        Kind::Unknown | Kind::DayTime | Kind::YearMonth | Kind::Json => return Err(refuse("TYPE_MISMATCH", format!("Cannot cast {from} to {to}"))),
+        Kind::Unknown | Kind::DayTime | Kind::YearMonth | Kind::Json => {
+            return Err(refuse("TYPE_MISMATCH", format!("Cannot cast {from} to {to}")));
+        }
     })
 }
 
@@ -257,7 +285,14 @@ pub(crate) fn to_json(value: &Value, kind: &Kind) -> Result<Json, Error> {
             members.sort_by(|a, b| a.0.cmp(&b.0));
             Json::Object(members)
         }
-        Kind::Row(fields) => Json::Object(value.list().iter().zip(fields).map(|(item, (name, kind))| Ok((name.clone().unwrap_or_default(), to_json(item, kind)?))).collect::<Result<_, Error>>()?),
+        Kind::Row(fields) => Json::Object(
+            value
+                .list()
+                .iter()
+                .zip(fields)
+                .map(|(item, (name, kind))| Ok((name.clone().unwrap_or_default(), to_json(item, kind)?)))
+                .collect::<Result<_, Error>>()?,
+        ),
         Kind::Timestamp(_) | Kind::Varchar(_) | Kind::Char(_) => Json::Text(cast_text(value, kind)?),
         _ => Json::Text(text_of(value, kind)),
     })
@@ -283,12 +318,17 @@ pub(crate) fn from_json(json: &Json, to: &Kind) -> Result<Value, Error> {
             }
             Value::Map(entries)
         }
-        (Json::Array(items), Kind::Row(fields)) if items.len() == fields.len() => Value::Row(items.iter().zip(fields).map(|(item, (_, kind))| from_json(item, kind)).collect::<Result<_, _>>()?),
+        (Json::Array(items), Kind::Row(fields)) if items.len() == fields.len() => {
+            Value::Row(items.iter().zip(fields).map(|(item, (_, kind))| from_json(item, kind)).collect::<Result<_, _>>()?)
+        }
         (Json::Object(members), Kind::Row(fields)) => {
             let mut values = Vec::new();
             for (name, kind) in fields {
                 let name = name.as_ref().ok_or_else(failed)?;
-                let found = members.iter().find(|(known, _)| known == name).or_else(|| members.iter().find(|(known, _)| known.to_lowercase() == name.to_lowercase()));
+                let found = members
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .or_else(|| members.iter().find(|(known, _)| known.to_lowercase() == name.to_lowercase()));
                 values.push(found.map_or(Ok(Value::Null), |(_, value)| from_json(value, kind))?);
             }
             Value::Row(values)
@@ -301,7 +341,9 @@ pub(crate) fn from_json(json: &Json, to: &Kind) -> Result<Value, Error> {
         (Json::Number(text), to) => {
             if text.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
                 if let Kind::Decimal(_, scale) = to {
-                    let digits = numbers::read_decimal(text).and_then(|(digits, at)| numbers::rescale(digits, at, (*scale).into())).ok_or_else(failed)?;
+                    let digits = numbers::read_decimal(text)
+                        .and_then(|(digits, at)| numbers::rescale(digits, at, (*scale).into()))
+                        .ok_or_else(failed)?;
                     return cast(&Value::Decimal(digits), &Kind::Decimal(38, *scale), to).map_err(|_| failed());
                 }
                 cast(&Value::Float(text.parse().map_err(|_| failed())?), &Kind::Double, to).map_err(|_| failed())?

@@ -34,7 +34,8 @@ fn shape(array: &ArrayRef, kind: &Kind) -> Result<ArrayRef, Error> {
     match (kind, array.data_type(), &to) {
         (Kind::Zoned(_), DataType::Timestamp(..), DataType::Struct(fields)) => {
             let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-            let rounded: TimestampMicrosecondArray = micros.as_primitive::<TimestampMicrosecondType>().unary(|micros| crate::moments::round(micros, 3));
+            let rounded: TimestampMicrosecondArray =
+                micros.as_primitive::<TimestampMicrosecondType>().unary(|micros| crate::moments::round(micros, 3));
             let nulls = micros.nulls().cloned();
             let zones = StringArray::from_iter_values(std::iter::repeat_n("UTC", array.len()));
             Ok(Arc::new(StructArray::try_new(fields.clone(), vec![Arc::new(rounded), Arc::new(zones)], nulls)?))
@@ -51,7 +52,8 @@ fn shape(array: &ArrayRef, kind: &Kind) -> Result<ArrayRef, Error> {
         }
         (Kind::Row(members), DataType::Struct(_), DataType::Struct(fields)) => {
             let row = array.as_struct();
-            let columns = row.columns().iter().zip(members).map(|(column, (_, kind))| shape(column, kind)).collect::<Result<Vec<_>, _>>()?;
+            let columns =
+                row.columns().iter().zip(members).map(|(column, (_, kind))| shape(column, kind)).collect::<Result<Vec<_>, _>>()?;
             Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, row.nulls().cloned(), row.len())?))
         }
         _ => Ok(cast(array, &to)?),

@@ -22,16 +22,38 @@ fn skipping(fold: fn(Vec<Row>, &Call) -> Result<Value, Error>) -> Folding {
 pub(crate) fn of(name: &str) -> Option<Folding> {
     Some(match name {
         "array_agg" => folding(|rows, _| Ok(if rows.is_empty() { Value::Null } else { Value::List(firsts(rows)) })),
-        "arbitrary" | "any_value" => Folding { fold: |rows, _| Ok(rows.into_iter().flatten().find(|value| !value.is_null()).unwrap_or(Value::Null)), shrink: Some(keep_first), skips_null: true },
-        "max" => Folding { fold: |rows, _| Ok(best(&rows, 0, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())), shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Greater)), skips_null: true },
-        "min" => Folding { fold: |rows, _| Ok(best(&rows, 0, Ordering::Less).map_or(Value::Null, |row| row[0].clone())), shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Less)), skips_null: true },
-        "max_by" => Folding { fold: |rows, _| Ok(best(&rows, 1, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())), shrink: Some(|rows, _| keep_best(rows, 1, Ordering::Greater)), skips_null: false },
-        "min_by" => Folding { fold: |rows, _| Ok(best(&rows, 1, Ordering::Less).map_or(Value::Null, |row| row[0].clone())), shrink: Some(|rows, _| keep_best(rows, 1, Ordering::Less)), skips_null: false },
+        "arbitrary" | "any_value" => Folding {
+            fold: |rows, _| Ok(rows.into_iter().flatten().find(|value| !value.is_null()).unwrap_or(Value::Null)),
+            shrink: Some(keep_first),
+            skips_null: true,
+        },
+        "max" => Folding {
+            fold: |rows, _| Ok(best(&rows, 0, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())),
+            shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Greater)),
+            skips_null: true,
+        },
+        "min" => Folding {
+            fold: |rows, _| Ok(best(&rows, 0, Ordering::Less).map_or(Value::Null, |row| row[0].clone())),
+            shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Less)),
+            skips_null: true,
+        },
+        "max_by" => Folding {
+            fold: |rows, _| Ok(best(&rows, 1, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())),
+            shrink: Some(|rows, _| keep_best(rows, 1, Ordering::Greater)),
+            skips_null: false,
+        },
+        "min_by" => Folding {
+            fold: |rows, _| Ok(best(&rows, 1, Ordering::Less).map_or(Value::Null, |row| row[0].clone())),
+            shrink: Some(|rows, _| keep_best(rows, 1, Ordering::Less)),
+            skips_null: false,
+        },
         "max_n" => skipping(|rows, _| top(rows, 0, 1, true)),
         "min_n" => skipping(|rows, _| top(rows, 0, 1, false)),
         "max_by_n" => folding(|rows, _| top(rows, 1, 2, true)),
         "min_by_n" => folding(|rows, _| top(rows, 1, 2, false)),
-        "sum_interval" => skipping(|rows, _| Ok(if rows.is_empty() { Value::Null } else { Value::Int(rows.iter().map(|row| row[0].int()).sum()) })),
+        "sum_interval" => {
+            skipping(|rows, _| Ok(if rows.is_empty() { Value::Null } else { Value::Int(rows.iter().map(|row| row[0].int()).sum()) }))
+        }
         "avg_interval" => skipping(|rows, _| Ok(average(&rows))),
         "count_distinct" => skipping(|rows, _| Ok(Value::Int(i64::try_from(rows.len()).unwrap_or(0)))),
         "map_agg" => folding(map_agg),
@@ -137,7 +159,11 @@ fn multimap_agg(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
             None => entries.push((name, vec![item])),
         }
     }
-    Ok(if entries.is_empty() { Value::Null } else { Value::Map(entries.into_iter().map(|(name, items)| (name, Value::List(items))).collect()) })
+    Ok(if entries.is_empty() {
+        Value::Null
+    } else {
+        Value::Map(entries.into_iter().map(|(name, items)| (name, Value::List(items))).collect())
+    })
 }
 
 fn map_union(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
@@ -165,7 +191,11 @@ fn histogram(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
             None => counts.push((value, 1)),
         }
     }
-    Ok(if counts.is_empty() { Value::Null } else { Value::Map(counts.into_iter().map(|(value, count)| (value, Value::Int(count))).collect()) })
+    Ok(if counts.is_empty() {
+        Value::Null
+    } else {
+        Value::Map(counts.into_iter().map(|(value, count)| (value, Value::Int(count))).collect())
+    })
 }
 
 fn listagg(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
@@ -213,7 +243,10 @@ fn kurtosis(rows: &[Row]) -> Value {
     }
     let (n, m2, _, m4) = moments(rows);
     let variance = m2 / (n - 1.0);
-    Value::Float(n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0)) * m4 / (variance * variance) - 3.0 * (n - 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0)))
+    Value::Float(
+        n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0)) * m4 / (variance * variance)
+            - 3.0 * (n - 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0)),
+    )
 }
 
 fn entropy(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
@@ -229,7 +262,8 @@ fn entropy(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
 /// `approx_percentile(x, p)` and `(x, weight, p)`, exactly: the value at the rank, by weight where it is given.
 fn percentile(rows: Vec<Row>, call: &Call) -> Result<Value, Error> {
     let weighted = call.args.len() == 3;
-    let mut values: Vec<(Value, f64)> = rows.iter().filter(|row| !row[0].is_null()).map(|row| (row[0].clone(), if weighted { row[1].float() } else { 1.0 })).collect();
+    let mut values: Vec<(Value, f64)> =
+        rows.iter().filter(|row| !row[0].is_null()).map(|row| (row[0].clone(), if weighted { row[1].float() } else { 1.0 })).collect();
     let Some(wanted) = rows.first().and_then(|row| row.last()).cloned() else { return Ok(Value::Null) };
     if values.is_empty() || wanted.is_null() {
         return Ok(Value::Null);

@@ -22,7 +22,26 @@ use crate::signatures::Entry;
 
 /// Every line of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
-    [arrays::TABLE, binary::TABLE, bits::TABLE, bits::SHIFTS, dates::TABLE, dates::CALENDAR, dates::CLOCK, formats::TABLE, json::TABLE, maps::TABLE, math::TABLE, math::DOUBLES, operators::TABLE, regexp::TABLE, text::TABLE, urls::TABLE].into_iter().flatten()
+    [
+        arrays::TABLE,
+        binary::TABLE,
+        bits::TABLE,
+        bits::SHIFTS,
+        dates::TABLE,
+        dates::CALENDAR,
+        dates::CLOCK,
+        formats::TABLE,
+        json::TABLE,
+        maps::TABLE,
+        math::TABLE,
+        math::DOUBLES,
+        operators::TABLE,
+        regexp::TABLE,
+        text::TABLE,
+        urls::TABLE,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The result's type where it is made from the arguments' precision.

@@ -46,8 +46,23 @@ pub(crate) struct Gather {
 }
 
 impl Gather {
-    pub(crate) fn make(name: &str, call: Call, folding: Folding, distinct: bool, orders: Vec<(bool, bool)>, kinds: Vec<Kind>) -> Arc<AggregateUDF> {
-        Arc::new(AggregateUDF::new_from_impl(Gather { name: name.to_owned(), call, folding, distinct, orders, kinds, signature: Signature::user_defined(Volatility::Immutable) }))
+    pub(crate) fn make(
+        name: &str,
+        call: Call,
+        folding: Folding,
+        distinct: bool,
+        orders: Vec<(bool, bool)>,
+        kinds: Vec<Kind>,
+    ) -> Arc<AggregateUDF> {
+        Arc::new(AggregateUDF::new_from_impl(Gather {
+            name: name.to_owned(),
+            call,
+            folding,
+            distinct,
+            orders,
+            kinds,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }))
     }
 
     fn identity(&self) -> String {
@@ -170,8 +185,20 @@ impl Rows {
                     let (x, y) = (&a[width + at], &b[width + at]);
                     let ordering = match (x.is_null(), y.is_null()) {
                         (true, true) => Ordering::Equal,
-                        (true, false) => if *nulls_first { Ordering::Less } else { Ordering::Greater },
-                        (false, true) => if *nulls_first { Ordering::Greater } else { Ordering::Less },
+                        (true, false) => {
+                            if *nulls_first {
+                                Ordering::Less
+                            } else {
+                                Ordering::Greater
+                            }
+                        }
+                        (false, true) => {
+                            if *nulls_first {
+                                Ordering::Greater
+                            } else {
+                                Ordering::Less
+                            }
+                        }
                         (false, false) if *ascending => order(x, y),
                         (false, false) => order(y, x),
                     };
@@ -208,7 +235,13 @@ fn put(value: &Value, out: &mut Vec<u8>) {
             out.extend(value.to_le_bytes());
         }
         Value::Float(value) => {
-            let value = if *value == 0.0 { 0.0 } else if value.is_nan() { f64::NAN } else { *value };
+            let value = if *value == 0.0 {
+                0.0
+            } else if value.is_nan() {
+                f64::NAN
+            } else {
+                *value
+            };
             out.push(3);
             out.extend(value.to_le_bytes());
         }

@@ -68,7 +68,12 @@ impl Binder {
             "tables" => {
                 for (schema, tables) in &self.information.schemas {
                     for known in tables {
-                        rows.push(vec![text(catalog), text(schema), text(&known.name), text(if known.is_view { "VIEW" } else { "BASE TABLE" })]);
+                        rows.push(vec![
+                            text(catalog),
+                            text(schema),
+                            text(&known.name),
+                            text(if known.is_view { "VIEW" } else { "BASE TABLE" }),
+                        ]);
                     }
                 }
                 &["table_catalog", "table_schema", "table_name", "table_type"]
@@ -85,11 +90,29 @@ impl Binder {
                 for (schema, tables) in &self.information.schemas {
                     for known in tables {
                         for (at, (name, kind)) in known.columns.iter().enumerate() {
-                            rows.push(vec![text(catalog), text(schema), text(&known.name), text(name), Some((at + 1).to_string()), None, text("YES"), text(kind)]);
+                            rows.push(vec![
+                                text(catalog),
+                                text(schema),
+                                text(&known.name),
+                                text(name),
+                                Some((at + 1).to_string()),
+                                None,
+                                text("YES"),
+                                text(kind),
+                            ]);
                         }
                     }
                 }
-                &["table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "column_default", "is_nullable", "data_type"]
+                &[
+                    "table_catalog",
+                    "table_schema",
+                    "table_name",
+                    "column_name",
+                    "ordinal_position",
+                    "column_default",
+                    "is_nullable",
+                    "data_type",
+                ]
             }
             _ => return Err(refuse("TABLE_NOT_FOUND", format!("Table '{catalog}.information_schema.{table}' does not exist"))),
         };
@@ -105,7 +128,8 @@ impl Binder {
         let values = rows.into_iter().map(|row| literal_row(&row, &columns)).collect();
         let builder = LogicalPlanBuilder::values(values)?;
         let from = builder.schema().columns();
-        let mut builder = builder.project(from.into_iter().zip(&columns).map(|(column, own)| datafusion::logical_expr::Expr::Column(column).alias(&own.id)))?;
+        let mut builder = builder
+            .project(from.into_iter().zip(&columns).map(|(column, own)| datafusion::logical_expr::Expr::Column(column).alias(&own.id)))?;
         if empty {
             builder = builder.limit(0, Some(0))?;
         }

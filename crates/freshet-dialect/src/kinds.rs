@@ -72,7 +72,9 @@ impl fmt::Display for Kind {
                         f.write_str(", ")?;
                     }
                     match name {
-                        Some(name) if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') => write!(f, "{name} {kind}")?,
+                        Some(name) if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') => {
+                            write!(f, "{name} {kind}")?
+                        }
                         Some(name) => write!(f, "\"{}\" {kind}", name.replace('"', "\"\""))?,
                         None => write!(f, "{kind}")?,
                     }
@@ -143,15 +145,25 @@ impl Kind {
             Kind::Date => DataType::Date32,
             Kind::Time(_) => DataType::Time64(TimeUnit::Nanosecond),
             Kind::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Kind::Zoned(_) => DataType::Struct(Fields::from(vec![Field::new(INSTANT, DataType::Timestamp(TimeUnit::Microsecond, None), true), Field::new(ZONE, DataType::Utf8, true)])),
+            Kind::Zoned(_) => DataType::Struct(Fields::from(vec![
+                Field::new(INSTANT, DataType::Timestamp(TimeUnit::Microsecond, None), true),
+                Field::new(ZONE, DataType::Utf8, true),
+            ])),
             Kind::DayTime => DataType::Duration(TimeUnit::Millisecond),
             Kind::YearMonth => DataType::Interval(IntervalUnit::YearMonth),
             Kind::Array(of) => DataType::List(Arc::new(Field::new("item", of.arrow(), true))),
             Kind::Map(key, value) => {
-                let entries = DataType::Struct(Fields::from(vec![Field::new("key", key.arrow(), false), Field::new("value", value.arrow(), true)]));
+                let entries =
+                    DataType::Struct(Fields::from(vec![Field::new("key", key.arrow(), false), Field::new("value", value.arrow(), true)]));
                 DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
             }
-            Kind::Row(fields) => DataType::Struct(fields.iter().enumerate().map(|(at, (name, kind))| Field::new(name.clone().unwrap_or_else(|| format!("field{at}")), kind.arrow(), true)).collect()),
+            Kind::Row(fields) => DataType::Struct(
+                fields
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (name, kind))| Field::new(name.clone().unwrap_or_else(|| format!("field{at}")), kind.arrow(), true))
+                    .collect(),
+            ),
         }
     }
 
@@ -184,13 +196,22 @@ impl Kind {
             DataType::Duration(_) => Kind::DayTime,
             DataType::Interval(IntervalUnit::YearMonth) => Kind::YearMonth,
             DataType::Dictionary(_, of) => Kind::of_arrow(of)?,
-            DataType::List(of) | DataType::LargeList(of) | DataType::ListView(of) | DataType::FixedSizeList(of, _) => Kind::array(Kind::of_arrow(of.data_type())?),
+            DataType::List(of) | DataType::LargeList(of) | DataType::ListView(of) | DataType::FixedSizeList(of, _) => {
+                Kind::array(Kind::of_arrow(of.data_type())?)
+            }
             DataType::Map(entries, _) => match entries.data_type() {
-                DataType::Struct(fields) if fields.len() == 2 => Kind::map(Kind::of_arrow(fields[0].data_type())?, Kind::of_arrow(fields[1].data_type())?),
+                DataType::Struct(fields) if fields.len() == 2 => {
+                    Kind::map(Kind::of_arrow(fields[0].data_type())?, Kind::of_arrow(fields[1].data_type())?)
+                }
                 _ => return None,
             },
             DataType::Struct(fields) if fields.len() == 2 && fields[0].name() == INSTANT && fields[1].name() == ZONE => Kind::Zoned(3),
-            DataType::Struct(fields) => Kind::Row(fields.iter().map(|field| Kind::of_arrow(field.data_type()).map(|kind| (Some(field.name().to_lowercase()), kind))).collect::<Option<_>>()?),
+            DataType::Struct(fields) => Kind::Row(
+                fields
+                    .iter()
+                    .map(|field| Kind::of_arrow(field.data_type()).map(|kind| (Some(field.name().to_lowercase()), kind)))
+                    .collect::<Option<_>>()?,
+            ),
             _ => return None,
         })
     }
@@ -198,7 +219,9 @@ impl Kind {
 
 /// The type that takes values of both, as Trino coerces them; `None` where there is none.
 pub(crate) fn common(a: &Kind, b: &Kind) -> Option<Kind> {
-    use Kind::{Array, BigInt, Char, Date, Decimal, Double, Integer, Map, Real, Row, SmallInt, Time, Timestamp, TinyInt, Unknown, Varchar, Zoned};
+    use Kind::{
+        Array, BigInt, Char, Date, Decimal, Double, Integer, Map, Real, Row, SmallInt, Time, Timestamp, TinyInt, Unknown, Varchar, Zoned,
+    };
     if a == b {
         return Some(a.clone());
     }

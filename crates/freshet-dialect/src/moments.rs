@@ -21,7 +21,10 @@ pub(crate) enum Zone {
 
 /// The zone that a text names: `Europe/Berlin`, `+02:00`, `UTC+2`, `Z`.
 pub(crate) fn zone(name: &str) -> Result<Zone, Error> {
-    offset(name).map(Zone::Fixed).or_else(|| Tz::from_str(name).ok().map(Zone::Named)).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("'{name}' is not a valid time zone")))
+    offset(name)
+        .map(Zone::Fixed)
+        .or_else(|| Tz::from_str(name).ok().map(Zone::Named))
+        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("'{name}' is not a valid time zone")))
 }
 
 fn offset(name: &str) -> Option<FixedOffset> {
@@ -49,7 +52,8 @@ pub(crate) fn zone_name(name: &str) -> Result<Arc<str>, Error> {
     match zone(name)? {
         Zone::Fixed(offset) => Ok(Arc::from(offset_text(offset.local_minus_utc()))),
         Zone::Named(tz) => Ok(match tz.name() {
-            "Etc/UTC" | "Zulu" | "Etc/UCT" | "UCT" | "Etc/Zulu" | "GMT" | "Etc/GMT" | "UTC" | "Etc/Greenwich" | "Greenwich" | "GMT0" | "Etc/GMT0" | "Universal" | "Etc/Universal" => Arc::from("UTC"),
+            "Etc/UTC" | "Zulu" | "Etc/UCT" | "UCT" | "Etc/Zulu" | "GMT" | "Etc/GMT" | "UTC" | "Etc/Greenwich" | "Greenwich" | "GMT0"
+            | "Etc/GMT0" | "Universal" | "Etc/Universal" => Arc::from("UTC"),
             name => Arc::from(name),
         }),
     }
@@ -104,7 +108,9 @@ pub(crate) fn instant(local: i64, name: &str) -> Result<i64, Error> {
 
 /// Microseconds since 1970 as a clock.
 pub(crate) fn clock(micros: i64) -> Result<NaiveDateTime, Error> {
-    DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc()).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "time out of range"))
+    DateTime::from_timestamp_micros(micros)
+        .map(|time| time.naive_utc())
+        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "time out of range"))
 }
 
 pub(crate) fn micros(clock: &NaiveDateTime) -> i64 {
@@ -113,7 +119,11 @@ pub(crate) fn micros(clock: &NaiveDateTime) -> i64 {
 
 /// Days since 1970 as a date.
 pub(crate) fn date(days: i64) -> Result<NaiveDate, Error> {
-    i32::try_from(days).ok().and_then(|days| days.checked_add(EPOCH)).and_then(NaiveDate::from_num_days_from_ce_opt).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "date out of range"))
+    i32::try_from(days)
+        .ok()
+        .and_then(|days| days.checked_add(EPOCH))
+        .and_then(NaiveDate::from_num_days_from_ce_opt)
+        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "date out of range"))
 }
 
 pub(crate) fn days(date: NaiveDate) -> i64 {
@@ -130,7 +140,10 @@ pub(crate) fn month_later(day: NaiveDate, months: i64) -> Result<NaiveDate, Erro
     let at = i64::from(day.year()) * 12 + i64::from(day.month0()) + months;
     let (year, month) = (at.div_euclid(12), u32::try_from(at.rem_euclid(12)).unwrap_or(0) + 1);
     let last = last_day(i32::try_from(year).unwrap_or(0), month);
-    i32::try_from(year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, month, day.day().min(last))).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "date out of range"))
+    i32::try_from(year)
+        .ok()
+        .and_then(|year| NaiveDate::from_ymd_opt(year, month, day.day().min(last)))
+        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "date out of range"))
 }
 
 pub(crate) fn last_day(year: i32, month: u32) -> u32 {
@@ -268,7 +281,12 @@ pub(crate) fn read_time(text: &str) -> Option<(i64, usize)> {
     let (clock, fraction) = text.split_once('.').map_or((text, ""), |(clock, fraction)| (clock, fraction));
     let mut parts = clock.split(':');
     let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next());
-    if parts.next().is_some() || !digits(hour, 1, 2) || !digits(minute, 1, 2) || !second.is_none_or(|second| digits(second, 1, 2)) || (text.contains('.') && (second.is_none() || !digits(fraction, 1, 12))) {
+    if parts.next().is_some()
+        || !digits(hour, 1, 2)
+        || !digits(minute, 1, 2)
+        || !second.is_none_or(|second| digits(second, 1, 2))
+        || (text.contains('.') && (second.is_none() || !digits(fraction, 1, 12)))
+    {
         return None;
     }
     let time = NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, second.unwrap_or("0").parse().ok()?)?;

@@ -83,7 +83,8 @@ fn hive(kind: &Kind) -> Option<String> {
         Kind::Array(of) => format!("array<{}>", hive(of)?),
         Kind::Map(key, value) => format!("map<{},{}>", hive(key)?, hive(value)?),
         Kind::Row(fields) => {
-            let members = fields.iter().map(|(name, kind)| Some(format!("{}:{}", name.as_ref()?, hive(kind)?))).collect::<Option<Vec<_>>>()?;
+            let members =
+                fields.iter().map(|(name, kind)| Some(format!("{}:{}", name.as_ref()?, hive(kind)?))).collect::<Option<Vec<_>>>()?;
             format!("struct<{}>", members.join(","))
         }
         Kind::Unknown | Kind::Char(_) | Kind::Json | Kind::Time(_) | Kind::Zoned(_) | Kind::DayTime | Kind::YearMonth => return None,

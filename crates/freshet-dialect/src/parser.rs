@@ -5,7 +5,8 @@ use std::any::TypeId;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query, TypedString, UnaryOperator, Value, visit_expressions_mut,
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query, TypedString,
+    UnaryOperator, Value, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -100,7 +101,9 @@ impl Dialect for Athena {
         match &second.token {
             Token::LParen => match name.as_str() {
                 "cast" | "try_cast" => Some(parse_cast(parser, &name)),
-                "json_object" | "json_array" | "json_value" | "json_query" | "json_exists" | "json_objectagg" | "json_arrayagg" => parse_json_function(parser, &name),
+                "json_object" | "json_array" | "json_value" | "json_query" | "json_exists" | "json_objectagg" | "json_arrayagg" => {
+                    parse_json_function(parser, &name)
+                }
                 _ => None,
             },
             Token::SingleQuotedString(text) if is_literal_type(&name) => {
@@ -108,7 +111,11 @@ impl Dialect for Athena {
                 let text = text.clone();
                 parser.next_token();
                 let value = parser.next_token();
-                Some(Ok(Expr::TypedString(TypedString { data_type, value: datafusion::sql::sqlparser::ast::ValueWithSpan { value: Value::SingleQuotedString(text), span: value.span }, uses_odbc_syntax: false })))
+                Some(Ok(Expr::TypedString(TypedString {
+                    data_type,
+                    value: datafusion::sql::sqlparser::ast::ValueWithSpan { value: Value::SingleQuotedString(text), span: value.span },
+                    uses_odbc_syntax: false,
+                })))
             }
             Token::SingleQuotedString(_) | Token::Minus | Token::Plus if name == "interval" => Some(parse_interval(parser)),
             _ => None,
@@ -119,7 +126,24 @@ impl Dialect for Athena {
 fn is_literal_type(name: &str) -> bool {
     matches!(
         name,
-        "decimal" | "real" | "double" | "bigint" | "integer" | "int" | "smallint" | "tinyint" | "varchar" | "char" | "json" | "time" | "timestamp" | "date" | "boolean" | "varbinary" | "ipaddress" | "uuid"
+        "decimal"
+            | "real"
+            | "double"
+            | "bigint"
+            | "integer"
+            | "int"
+            | "smallint"
+            | "tinyint"
+            | "varchar"
+            | "char"
+            | "json"
+            | "time"
+            | "timestamp"
+            | "date"
+            | "boolean"
+            | "varbinary"
+            | "ipaddress"
+            | "uuid"
     )
 }
 
@@ -163,7 +187,12 @@ fn type_text(parser: &mut Parser) -> Result<String, ParserError> {
             Token::EOF => return Err(ParserError::ParserError("type expected".to_owned())),
             Token::RParen if depth == 0 => break,
             Token::Comma if depth == 0 => break,
-            Token::Word(word) if depth == 0 && matches!(word.keyword, Keyword::FORMAT | Keyword::NULL | Keyword::ERROR | Keyword::DEFAULT | Keyword::EMPTY) => break,
+            Token::Word(word)
+                if depth == 0
+                    && matches!(word.keyword, Keyword::FORMAT | Keyword::NULL | Keyword::ERROR | Keyword::DEFAULT | Keyword::EMPTY) =>
+            {
+                break;
+            }
             Token::LParen => depth += 1,
             Token::RParen => depth -= 1,
             _ => {}
@@ -187,8 +216,13 @@ fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
     let unit = |parser: &mut Parser| -> Result<String, ParserError> {
         let token = parser.next_token();
         match &token.token {
-            Token::Word(word) if matches!(word.value.to_lowercase().as_str(), "year" | "month" | "day" | "hour" | "minute" | "second") => Ok(word.value.to_lowercase()),
-            other => Err(ParserError::ParserError(format!("mismatched input '{other}'. Expecting: 'DAY', 'HOUR', 'MINUTE', 'MONTH', 'SECOND', 'YEAR'{}", token.span.start))),
+            Token::Word(word) if matches!(word.value.to_lowercase().as_str(), "year" | "month" | "day" | "hour" | "minute" | "second") => {
+                Ok(word.value.to_lowercase())
+            }
+            other => Err(ParserError::ParserError(format!(
+                "mismatched input '{other}'. Expecting: 'DAY', 'HOUR', 'MINUTE', 'MONTH', 'SECOND', 'YEAR'{}",
+                token.span.start
+            ))),
         }
     };
     let from = unit(parser)?;
@@ -254,7 +288,8 @@ fn parse_json_build(parser: &mut Parser, name: &str) -> Result<Expr, ParserError
     let mut returning = "varchar".to_owned();
     let ends = |parser: &mut Parser| -> bool {
         let token = &parser.peek_token_ref().token;
-        matches!(token, Token::RParen) || matches!(token, Token::Word(word) if word.quote_style.is_none() && matches!(word.value.to_lowercase().as_str(), "null" | "absent" | "with" | "without" | "returning") && is_clause(parser))
+        matches!(token, Token::RParen)
+            || matches!(token, Token::Word(word) if word.quote_style.is_none() && matches!(word.value.to_lowercase().as_str(), "null" | "absent" | "with" | "without" | "returning") && is_clause(parser))
     };
     while !ends(parser) {
         if !members.is_empty() {
@@ -295,7 +330,10 @@ fn word_ahead(parser: &Parser, expected: &str) -> bool {
 /// Whether the word ahead begins a closing clause, and is not a value.
 fn is_clause(parser: &Parser) -> bool {
     let next = |at: usize, expected: &str| matches!(&parser.peek_nth_token_ref(at).token, Token::Word(word) if word.value.eq_ignore_ascii_case(expected));
-    (word_ahead(parser, "null") || word_ahead(parser, "absent")) && next(1, "on") || word_ahead(parser, "returning") || word_ahead(parser, "with") || word_ahead(parser, "without")
+    (word_ahead(parser, "null") || word_ahead(parser, "absent")) && next(1, "on")
+        || word_ahead(parser, "returning")
+        || word_ahead(parser, "with")
+        || word_ahead(parser, "without")
 }
 
 /// `$json_value(input, path, returning, on empty, default, on error, default)` and its kin.
@@ -308,7 +346,8 @@ fn parse_json_path(parser: &mut Parser, name: &str) -> Result<Expr, ParserError>
     }
     let mut returning = "varchar".to_owned();
     let (mut wrapper, mut quotes) = ("without", "keep");
-    let (mut empty, mut error) = ((if name == "json_exists" { "false" } else { "null" }, None), (if name == "json_exists" { "false" } else { "null" }, None));
+    let (mut empty, mut error) =
+        ((if name == "json_exists" { "false" } else { "null" }, None), (if name == "json_exists" { "false" } else { "null" }, None));
     if word(parser, "returning") {
         returning = type_text(parser)?;
     }
@@ -367,7 +406,17 @@ fn parse_json_path(parser: &mut Parser, name: &str) -> Result<Expr, ParserError>
     let null = || Expr::Value(Value::Null.with_empty_span());
     Ok(call(
         &format!("${name}"),
-        vec![input, path, text(returning), text(wrapper), text(quotes), text(empty.0), empty.1.unwrap_or_else(null), text(error.0), error.1.unwrap_or_else(null)],
+        vec![
+            input,
+            path,
+            text(returning),
+            text(wrapper),
+            text(quotes),
+            text(empty.0),
+            empty.1.unwrap_or_else(null),
+            text(error.0),
+            error.1.unwrap_or_else(null),
+        ],
     ))
 }
 
@@ -385,19 +434,30 @@ pub(crate) fn parse(sql: &str, parameters: &[String]) -> Result<Query, Error> {
         }
     }
     if places != parameters.len() {
-        return Err(refuse("INVALID_PARAMETER_USAGE", format!("Incorrect number of parameters: expected {places} but found {}", parameters.len())));
+        return Err(refuse(
+            "INVALID_PARAMETER_USAGE",
+            format!("Incorrect number of parameters: expected {places} but found {}", parameters.len()),
+        ));
     }
     let tokens = rows_in_parentheses(tokens);
     let mut parser = Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
     let first = parser.peek_token();
-    if !matches!(&first.token, Token::LParen) && !matches!(&first.token, Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE)) {
-        return Err(syntax(&format!("line {}:{}: mismatched input '{}'. Expecting: <query>", first.span.start.line, first.span.start.column, first.token)));
+    if !matches!(&first.token, Token::LParen)
+        && !matches!(&first.token, Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE))
+    {
+        return Err(syntax(&format!(
+            "line {}:{}: mismatched input '{}'. Expecting: <query>",
+            first.span.start.line, first.span.start.column, first.token
+        )));
     }
     let mut query = parser.parse_query().map_err(|error| place(&error))?;
     let _ = parser.consume_token(&Token::SemiColon);
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
-        return Err(syntax(&format!("line {}:{}: mismatched input '{}'. Expecting: <EOF>", rest.span.start.line, rest.span.start.column, rest.token)));
+        return Err(syntax(&format!(
+            "line {}:{}: mismatched input '{}'. Expecting: <EOF>",
+            rest.span.start.line, rest.span.start.column, rest.token
+        )));
     }
     let literals = parameters.iter().map(|text| parameter(text)).collect::<Result<Vec<_>, _>>()?;
     let _ = visit_expressions_mut(&mut query, |expr: &mut Expr| {
@@ -413,7 +473,9 @@ pub(crate) fn parse(sql: &str, parameters: &[String]) -> Result<Query, Error> {
 }
 
 fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, Error> {
-    Tokenizer::new(&Athena, sql).tokenize_with_location().map_err(|error| syntax(&format!("line {}:{}: {}", error.location.line, error.location.column, error.message)))
+    Tokenizer::new(&Athena, sql)
+        .tokenize_with_location()
+        .map_err(|error| syntax(&format!("line {}:{}: {}", error.location.line, error.location.column, error.message)))
 }
 
 /// An execution parameter's text: one literal, which is not spliced into the query's text.
@@ -433,10 +495,14 @@ fn is_literal(expr: &Expr) -> bool {
         Expr::Nested(inner) => is_literal(inner),
         Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_literal(expr),
         Expr::Array(array) => array.elem.iter().all(is_literal),
-        Expr::Function(function) if matches!(function.name.to_string().as_str(), "$cast" | "$interval" | "$try_cast") => match &function.args {
-            FunctionArguments::List(list) => list.args.iter().all(|arg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) if is_literal(arg))),
-            _ => false,
-        },
+        Expr::Function(function) if matches!(function.name.to_string().as_str(), "$cast" | "$interval" | "$try_cast") => {
+            match &function.args {
+                FunctionArguments::List(list) => {
+                    list.args.iter().all(|arg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) if is_literal(arg)))
+                }
+                _ => false,
+            }
+        }
         _ => false,
     }
 }
@@ -469,7 +535,19 @@ fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         let here = open.len() - 1;
         let ends = match &token.token {
             Token::Comma | Token::RParen | Token::RBracket | Token::EOF | Token::SemiColon => true,
-            Token::Word(word) => word.quote_style.is_none() && matches!(word.keyword, Keyword::ORDER | Keyword::LIMIT | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::OFFSET | Keyword::FETCH),
+            Token::Word(word) => {
+                word.quote_style.is_none()
+                    && matches!(
+                        word.keyword,
+                        Keyword::ORDER
+                            | Keyword::LIMIT
+                            | Keyword::UNION
+                            | Keyword::EXCEPT
+                            | Keyword::INTERSECT
+                            | Keyword::OFFSET
+                            | Keyword::FETCH
+                    )
+            }
             _ => false,
         };
         if let (Some(start), true) = (open[here], ends) {
@@ -489,10 +567,26 @@ fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                     out.push(sign(Token::RParen, &token));
                 }
             }
-            Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::VALUES && !matches!(out.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_))).map(|token| &token.token), Some(Token::Period)) => {
-                let before: Vec<&Token> = out.iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).take(2).collect();
-                if matches!(before.as_slice(), [Token::LParen, Token::Word(word)] if matches!(word.keyword, Keyword::ANY | Keyword::ALL | Keyword::SOME)) {
-                    for token_text in [Token::make_keyword("SELECT"), Token::Whitespace(Whitespace::Space), Token::Mul, Token::Whitespace(Whitespace::Space), Token::make_keyword("FROM"), Token::LParen] {
+            Token::Word(word)
+                if word.quote_style.is_none()
+                    && word.keyword == Keyword::VALUES
+                    && !matches!(
+                        out.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_))).map(|token| &token.token),
+                        Some(Token::Period)
+                    ) =>
+            {
+                let before: Vec<&Token> =
+                    out.iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).take(2).collect();
+                if matches!(before.as_slice(), [Token::LParen, Token::Word(word)] if matches!(word.keyword, Keyword::ANY | Keyword::ALL | Keyword::SOME))
+                {
+                    for token_text in [
+                        Token::make_keyword("SELECT"),
+                        Token::Whitespace(Whitespace::Space),
+                        Token::Mul,
+                        Token::Whitespace(Whitespace::Space),
+                        Token::make_keyword("FROM"),
+                        Token::LParen,
+                    ] {
                         out.push(sign(token_text, &token));
                     }
                     wrapped.push(here);
@@ -522,7 +616,8 @@ fn is_one_group(tokens: &[TokenWithSpan]) -> bool {
     if tokens.first() != Some(&&Token::LParen) {
         return false;
     }
-    if matches!(tokens.get(1), Some(Token::Word(word)) if word.quote_style.is_none() && matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::WITH)) {
+    if matches!(tokens.get(1), Some(Token::Word(word)) if word.quote_style.is_none() && matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::WITH))
+    {
         return false;
     }
     let mut depth = 0;

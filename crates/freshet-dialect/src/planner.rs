@@ -20,7 +20,8 @@ use crate::parser;
 
 /// A session with Athena's settings, and a memory limit in bytes.
 pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
-    let mut config = SessionConfig::new().with_default_catalog_and_schema("awsdatacatalog", "default").with_create_default_catalog_and_schema(false);
+    let mut config =
+        SessionConfig::new().with_default_catalog_and_schema("awsdatacatalog", "default").with_create_default_catalog_and_schema(false);
     config.options_mut().sql_parser.parse_float_as_decimal = true;
     "nulls_last".clone_into(&mut config.options_mut().sql_parser.default_null_ordering);
     config.options_mut().execution.parquet.schema_force_view_types = false;
@@ -38,7 +39,8 @@ pub async fn plan(state: &SessionState, sql: &str, parameters: &[String]) -> Res
     let information = if asks_information { Information::load(state, &catalog).await? } else { Information::default() };
     let now = chrono::Utc::now().timestamp_micros();
     // Binding is synchronous, and holds no lock and no thread.
-    let binder = Binder { tables, information, catalog, schema, now, next: std::cell::Cell::default(), kinds: std::cell::RefCell::default() };
+    let binder =
+        Binder { tables, information, catalog, schema, now, next: std::cell::Cell::default(), kinds: std::cell::RefCell::default() };
     binder.statement(&query)
 }
 

@@ -140,7 +140,11 @@ fn invoke(body: Body, call: &Call, strict: bool, args: &ScalarFunctionArgs) -> R
             Column::Array(array) => read(array, row),
             Column::Constant(value) => value.clone(),
         }));
-        answers.push(if strict && values[..call.args.len().min(values.len())].iter().any(Value::is_null) { Value::Null } else { body(&values, call)? });
+        answers.push(if strict && values[..call.args.len().min(values.len())].iter().any(Value::is_null) {
+            Value::Null
+        } else {
+            body(&values, call)?
+        });
     }
     let array = write(answers, &call.result)?;
     Ok(if constant { ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?) } else { ColumnarValue::Array(array) })
@@ -203,5 +207,7 @@ pub(crate) fn attempt(body: Arc<dyn PhysicalExpr>, schema: SchemaRef, result: &K
 }
 
 fn is_caught(message: &str) -> bool {
-    ["DIVISION_BY_ZERO", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT", "NUMERIC_VALUE_OUT_OF_RANGE", "INVALID_LITERAL"].iter().any(|code| message.starts_with(code))
+    ["DIVISION_BY_ZERO", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT", "NUMERIC_VALUE_OUT_OF_RANGE", "INVALID_LITERAL"]
+        .iter()
+        .any(|code| message.starts_with(code))
 }

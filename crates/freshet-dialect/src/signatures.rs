@@ -162,7 +162,10 @@ impl Holes {
                 }
                 fits
             }
-            Pattern::Array(of) => matches!(kind, Kind::Array(_)) && if let Kind::Array(item) = kind { self.fit(of, item, exactly && **item != Kind::Unknown) } else { false },
+            Pattern::Array(of) => {
+                matches!(kind, Kind::Array(_))
+                    && if let Kind::Array(item) = kind { self.fit(of, item, exactly && **item != Kind::Unknown) } else { false }
+            }
             Pattern::Map(key, value) => match kind {
                 Kind::Map(k, v) => self.fit(key, k, exactly && **k != Kind::Unknown) && self.fit(value, v, exactly && **v != Kind::Unknown),
                 _ => false,
@@ -283,7 +286,8 @@ pub(crate) fn of(name: &str) -> Option<&'static [Signature]> {
 
 /// Every line of the table: a function's name and its signature.
 pub fn supported() -> Vec<(&'static str, &'static str)> {
-    let mut lines: Vec<_> = crate::functions::all().filter(|entry| !entry.name.starts_with('$')).map(|entry| (entry.name, entry.text)).collect();
+    let mut lines: Vec<_> =
+        crate::functions::all().filter(|entry| !entry.name.starts_with('$')).map(|entry| (entry.name, entry.text)).collect();
     lines.extend(crate::binder::special_forms());
     lines.sort_unstable();
     lines
@@ -291,6 +295,10 @@ pub fn supported() -> Vec<(&'static str, &'static str)> {
 
 /// The error of a call whose arguments fit no line of its name.
 pub(crate) fn mismatch(place: &str, name: &str, kinds: &[String], expected: &[&str]) -> Error {
-    let expected = expected.iter().map(|text| format!("{name}({})", text.split_once("->").map_or(*text, |(args, _)| args.trim()))).collect::<Vec<_>>().join(", ");
+    let expected = expected
+        .iter()
+        .map(|text| format!("{name}({})", text.split_once("->").map_or(*text, |(args, _)| args.trim())))
+        .collect::<Vec<_>>()
+        .join(", ");
     refuse("FUNCTION_NOT_FOUND", format!("{place}Unexpected parameters ({}) for function {name}. Expected: {expected}", kinds.join(", ")))
 }

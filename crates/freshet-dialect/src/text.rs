@@ -44,17 +44,37 @@ pub(crate) fn text_of(value: &Value, kind: &Kind) -> String {
         }
         Kind::DayTime => {
             let (sign, millis) = if value.int() < 0 { ("-", value.int().unsigned_abs()) } else { ("", value.int().unsigned_abs()) };
-            format!("{sign}{} {:02}:{:02}:{:02}.{:03}", millis / 86_400_000, millis / 3_600_000 % 24, millis / 60_000 % 60, millis / 1000 % 60, millis % 1000)
+            format!(
+                "{sign}{} {:02}:{:02}:{:02}.{:03}",
+                millis / 86_400_000,
+                millis / 3_600_000 % 24,
+                millis / 60_000 % 60,
+                millis / 1000 % 60,
+                millis % 1000
+            )
         }
         Kind::YearMonth => {
             let (sign, months) = if value.int() < 0 { ("-", value.int().unsigned_abs()) } else { ("", value.int().unsigned_abs()) };
             format!("{sign}{}-{}", months / 12, months % 12)
         }
         Kind::Array(of) => format!("[{}]", value.list().iter().map(|item| text_of(item, of)).collect::<Vec<_>>().join(", ")),
-        Kind::Map(key, item) => format!("{{{}}}", value.entries().iter().map(|(k, v)| format!("{}={}", text_of(k, key), text_of(v, item))).collect::<Vec<_>>().join(", ")),
+        Kind::Map(key, item) => format!(
+            "{{{}}}",
+            value.entries().iter().map(|(k, v)| format!("{}={}", text_of(k, key), text_of(v, item))).collect::<Vec<_>>().join(", ")
+        ),
         Kind::Row(fields) => {
             let members = value.list().iter().zip(fields).enumerate();
-            format!("{{{}}}", members.map(|(at, (item, (name, kind)))| format!("{}={}", name.clone().unwrap_or_else(|| format!("field{at}")), text_of(item, kind))).collect::<Vec<_>>().join(", "))
+            format!(
+                "{{{}}}",
+                members
+                    .map(|(at, (item, (name, kind)))| format!(
+                        "{}={}",
+                        name.clone().unwrap_or_else(|| format!("field{at}")),
+                        text_of(item, kind)
+                    ))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
         }
     }
 }

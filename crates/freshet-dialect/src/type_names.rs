@@ -171,7 +171,8 @@ impl Reader {
                 self.expect(")")?;
                 Kind::Row(fields)
             }
-            "ipaddress" | "uuid" | "hyperloglog" | "p4hyperloglog" | "qdigest" | "tdigest" | "setdigest" | "color" | "geometry" | "sphericalgeography" | "bingtile" | "objectid" => {
+            "ipaddress" | "uuid" | "hyperloglog" | "p4hyperloglog" | "qdigest" | "tdigest" | "setdigest" | "color" | "geometry"
+            | "sphericalgeography" | "bingtile" | "objectid" => {
                 return Err(missing(format!("type {word}")));
             }
             _ => return Err(unknown(&self.words.join(" "))),
@@ -196,7 +197,10 @@ impl Reader {
             return Err(refuse("INVALID_FUNCTION_ARGUMENT", format!("DECIMAL precision must be in range [1, 38]: {precision}")));
         }
         if scale > precision {
-            return Err(refuse("INVALID_FUNCTION_ARGUMENT", format!("DECIMAL scale must be in range [0, precision ({precision})]: {scale}")));
+            return Err(refuse(
+                "INVALID_FUNCTION_ARGUMENT",
+                format!("DECIMAL scale must be in range [0, precision ({precision})]: {scale}"),
+            ));
         }
         Ok(Kind::Decimal(precision, scale))
     }

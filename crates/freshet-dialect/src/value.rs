@@ -4,13 +4,14 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationMillisecondArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
-    IntervalYearMonthArray, LargeStringArray, ListArray, MapArray, NullArray, StringArray, StructArray, Time64NanosecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationMillisecondArray, Float32Array,
+    Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, IntervalYearMonthArray, LargeStringArray, ListArray, MapArray, NullArray,
+    StringArray, StructArray, Time64NanosecondArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, DurationMillisecondType, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalYearMonthType, Time64NanosecondType,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, DurationMillisecondType, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, IntervalYearMonthType, Time64NanosecondType, TimestampMicrosecondType,
 };
 
 use crate::error::{Error, fault};
@@ -163,7 +164,9 @@ pub(crate) fn read(array: &dyn Array, row: usize) -> Value {
         DataType::Binary => Value::Bytes(Arc::from(array.as_binary::<i32>().value(row))),
         DataType::Date32 => Value::Int(array.as_primitive::<Date32Type>().value(row).into()),
         DataType::Time64(_) => Value::Int(array.as_primitive::<Time64NanosecondType>().value(row)),
-        DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Microsecond, _) => Value::Int(array.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Microsecond, _) => {
+            Value::Int(array.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
         DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Millisecond, _) => {
             Value::Int(array.as_primitive::<datafusion::arrow::datatypes::TimestampMillisecondType>().value(row).saturating_mul(1000))
         }
@@ -197,7 +200,12 @@ fn out_of_range(kind: &Kind) -> Error {
 pub(crate) fn write(values: Vec<Value>, kind: &Kind) -> Result<ArrayRef, Error> {
     macro_rules! integers {
         ($array:ty) => {
-            Arc::new(values.iter().map(|value| if value.is_null() { Ok(None) } else { value.int().try_into().map(Some).map_err(|_| out_of_range(kind)) }).collect::<Result<$array, Error>>()?)
+            Arc::new(
+                values
+                    .iter()
+                    .map(|value| if value.is_null() { Ok(None) } else { value.int().try_into().map(Some).map_err(|_| out_of_range(kind)) })
+                    .collect::<Result<$array, Error>>()?,
+            )
         };
     }
     fn some<T>(value: &Value, get: impl Fn(&Value) -> T) -> Option<T> {
@@ -218,9 +226,17 @@ pub(crate) fn write(values: Vec<Value>, kind: &Kind) -> Result<ArrayRef, Error> 
             if values.iter().any(|value| value.decimal().abs() >= limit) {
                 return Err(out_of_range(kind));
             }
-            Arc::new(values.iter().map(|value| some(value, Value::decimal)).collect::<Decimal128Array>().with_precision_and_scale(*precision, i8::try_from(*scale).unwrap_or(0))?)
+            Arc::new(
+                values
+                    .iter()
+                    .map(|value| some(value, Value::decimal))
+                    .collect::<Decimal128Array>()
+                    .with_precision_and_scale(*precision, i8::try_from(*scale).unwrap_or(0))?,
+            )
         }
-        Kind::Varchar(_) | Kind::Char(_) => Arc::new(values.iter().map(|value| (!value.is_null()).then(|| value.str())).collect::<StringArray>()),
+        Kind::Varchar(_) | Kind::Char(_) => {
+            Arc::new(values.iter().map(|value| (!value.is_null()).then(|| value.str())).collect::<StringArray>())
+        }
         Kind::Json => Arc::new(values.iter().map(|value| (!value.is_null()).then(|| value.str())).collect::<LargeStringArray>()),
         Kind::Varbinary => Arc::new(values.iter().map(|value| (!value.is_null()).then(|| value.bytes())).collect::<BinaryArray>()),
         Kind::Date => integers!(Date32Array),
@@ -231,7 +247,8 @@ pub(crate) fn write(values: Vec<Value>, kind: &Kind) -> Result<ArrayRef, Error> 
         Kind::Zoned(_) => {
             let DataType::Struct(fields) = kind.arrow() else { return Err(out_of_range(kind)) };
             let instants: TimestampMicrosecondArray = values.iter().map(|value| some(value, Value::int)).collect();
-            let zones: StringArray = values.iter().map(|value| if let Value::Zoned(_, zone) = value { Some(zone.as_ref()) } else { None }).collect();
+            let zones: StringArray =
+                values.iter().map(|value| if let Value::Zoned(_, zone) = value { Some(zone.as_ref()) } else { None }).collect();
             Arc::new(StructArray::try_new(fields, vec![Arc::new(instants), Arc::new(zones)], nulls(&values))?)
         }
         Kind::Array(of) => {
@@ -257,7 +274,12 @@ pub(crate) fn write(values: Vec<Value>, kind: &Kind) -> Result<ArrayRef, Error> 
             if **key == Kind::Unknown && !keys.is_empty() {
                 return Err(fault("INVALID_FUNCTION_ARGUMENT", "map key cannot be null"));
             }
-            let entries = StructArray::try_new_with_length(fields, vec![write(keys, key)?, write(items, value_kind)?], None, usize::try_from(offsets.last().copied().unwrap_or(0)).unwrap_or(0))?;
+            let entries = StructArray::try_new_with_length(
+                fields,
+                vec![write(keys, key)?, write(items, value_kind)?],
+                None,
+                usize::try_from(offsets.last().copied().unwrap_or(0)).unwrap_or(0),
+            )?;
             Arc::new(MapArray::try_new(entries_field, offsets, entries, nulls, false)?)
         }
         Kind::Row(fields) => {
@@ -289,7 +311,9 @@ pub(crate) fn equal(a: &Value, b: &Value) -> Option<bool> {
             if a.len() != b.len() {
                 return Some(false);
             }
-            all(a.iter().map(|(key, item)| b.iter().find(|(other, _)| same(key, other)).map_or(Some(false), |(_, other)| equal(item, other))))
+            all(a
+                .iter()
+                .map(|(key, item)| b.iter().find(|(other, _)| same(key, other)).map_or(Some(false), |(_, other)| equal(item, other))))
         }
         _ => Some(a == b),
     }
@@ -314,7 +338,9 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
         (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
         (Value::Zoned(a, _), Value::Zoned(b, _)) => a == b,
         (Value::List(a), Value::List(b)) | (Value::Row(a), Value::Row(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Map(a), Value::Map(b)) => a.len() == b.len() && a.iter().all(|(key, item)| b.iter().any(|(other, value)| same(key, other) && same(item, value))),
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, item)| b.iter().any(|(other, value)| same(key, other) && same(item, value)))
+        }
         _ => a == b,
     }
 }

@@ -22,11 +22,21 @@ async fn ask(session: &SessionContext, sql: &str, parameters: &[String]) -> Resu
     let plan = plan(&session.state(), sql, parameters).await.map_err(|error| error.to_string())?;
     let fields: Vec<_> = plan.schema().fields().iter().cloned().collect();
     let kinds: Vec<String> = output(&plan).into_iter().map(|column| column.kind).collect();
-    let batches = session.execute_logical_plan(plan).await.map_err(|error| explain(&error).to_string())?.collect().await.map_err(|error| explain(&error).to_string())?;
+    let batches = session
+        .execute_logical_plan(plan)
+        .await
+        .map_err(|error| explain(&error).to_string())?
+        .collect()
+        .await
+        .map_err(|error| explain(&error).to_string())?;
     let mut out = format!("> {}", kinds.join(" | "));
     for batch in batches {
         for row in 0..batch.num_rows() {
-            let cells: Vec<String> = fields.iter().zip(batch.columns()).map(|(field, column)| text(field, column, row).unwrap_or_else(|| "NULL".to_owned())).collect();
+            let cells: Vec<String> = fields
+                .iter()
+                .zip(batch.columns())
+                .map(|(field, column)| text(field, column, row).unwrap_or_else(|| "NULL".to_owned()))
+                .collect();
             write!(out, "\n{}", cells.join(" | ")).unwrap();
         }
     }
@@ -75,7 +85,13 @@ async fn columns_are_named_and_typed_as_clients_are_told() {
     let sql = "SELECT count(*), 1.5 AS Price, TIMESTAMP '2026-01-01 00:00:00 UTC' AS \"At\", 'abc', ARRAY['x'] AS a FROM (VALUES 1) t (x)";
     let plan = plan(&session.state(), sql, &[]).await.unwrap();
     let told: Vec<_> = output(&plan).into_iter().map(|column| (column.name, column.kind, column.precision, column.scale)).collect();
-    let wanted = [("_col0", "bigint", 19, 0), ("price", "decimal", 2, 1), ("at", "timestamp with time zone", 3, 0), ("_col3", "varchar", 3, 0), ("a", "array", 0, 0)];
+    let wanted = [
+        ("_col0", "bigint", 19, 0),
+        ("price", "decimal", 2, 1),
+        ("at", "timestamp with time zone", 3, 0),
+        ("_col3", "varchar", 3, 0),
+        ("a", "array", 0, 0),
+    ];
     assert_eq!(told, wanted.map(|(name, kind, precision, scale)| (name.to_owned(), kind.to_owned(), precision, scale)));
     let hive: Vec<_> = plan.schema().fields().iter().map(|field| hive_type(field)).collect();
     let wanted = [Some("bigint"), Some("decimal(2,1)"), None, Some("varchar(3)"), Some("array<varchar(1)>")];

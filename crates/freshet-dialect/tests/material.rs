@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::{ArrayRef, Float64Array, Int32Array, Int32Builder, ListArray, MapBuilder, RecordBatch, StringArray, StringBuilder, StructArray, TimestampMillisecondArray};
+use datafusion::arrow::array::{
+    ArrayRef, Float64Array, Int32Array, Int32Builder, ListArray, MapBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
+    TimestampMillisecondArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::MemTable;
@@ -54,12 +57,21 @@ fn answers_are_those_of_a_real_trino() {
         let only = std::env::var("FRESHET_MATERIAL_LIST").ok();
         for bounds in LISTS.iter().filter(|bounds| only.as_deref().is_none_or(|only| only == bounds.list)) {
             let session = session(&material.join("athena/tables"), bounds.database).await;
-            let items: Vec<Value> = serde_json::from_slice(&std::fs::read(material.join(format!("athena/items/{}.json", bounds.list))).unwrap()).unwrap();
+            let items: Vec<Value> =
+                serde_json::from_slice(&std::fs::read(material.join(format!("athena/items/{}.json", bounds.list))).unwrap()).unwrap();
             let counts = run(&session, bounds.list, &items).await;
             let of = |verdict| counts.get(&verdict).copied().unwrap_or(0);
-            eprintln!("{}: {} items, {} right, {} wrong, {} refused", bounds.list, items.len(), of(Verdict::Right), of(Verdict::Wrong), of(Verdict::Refused));
+            eprintln!(
+                "{}: {} items, {} right, {} wrong, {} refused",
+                bounds.list,
+                items.len(),
+                of(Verdict::Right),
+                of(Verdict::Wrong),
+                of(Verdict::Refused)
+            );
             if of(Verdict::Wrong) > bounds.wrong || of(Verdict::Right) < bounds.right {
-                writeln!(failures, "{}: at least {} right and at most {} wrong were expected", bounds.list, bounds.right, bounds.wrong).unwrap();
+                writeln!(failures, "{}: at least {} right and at most {} wrong were expected", bounds.list, bounds.right, bounds.wrong)
+                    .unwrap();
             }
         }
         assert!(failures.is_empty(), "{failures}");
@@ -88,7 +100,13 @@ async fn run(session: &SessionContext, list: &str, items: &[Value]) -> BTreeMap<
                 eprintln!("   {} rows wanted, {} got, first difference {different:?}", wanted.len(), rows.len());
             }
             let shorten = |text: String| text.chars().take(300).collect::<String>();
-            eprintln!("{verdict:?} {list} [{}] {}\n   wanted {}\n   got    {}", item["family"].as_str().unwrap_or(""), sql.replace('\n', " "), shorten(item.get("error").or(item.get("rows")).map(ToString::to_string).unwrap_or_default()), shorten(format!("{answer:?}")));
+            eprintln!(
+                "{verdict:?} {list} [{}] {}\n   wanted {}\n   got    {}",
+                item["family"].as_str().unwrap_or(""),
+                sql.replace('\n', " "),
+                shorten(item.get("error").or(item.get("rows")).map(ToString::to_string).unwrap_or_default()),
+                shorten(format!("{answer:?}"))
+            );
         }
     }
     counts
@@ -118,13 +136,22 @@ fn judge(item: &Value, answer: &Answer) -> Verdict {
     }
     let Ok(got) = answer else { return Verdict::Refused };
     let kinds: Vec<&str> = item["types"].as_array().unwrap().iter().map(|kind| kind.as_str().unwrap()).collect();
-    let mut wanted: Vec<Vec<Option<String>>> = item["rows"].as_array().unwrap().iter().map(|row| row.as_array().unwrap().iter().map(|cell| cell.as_str().map(str::to_owned)).collect()).collect();
+    let mut wanted: Vec<Vec<Option<String>>> = item["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row.as_array().unwrap().iter().map(|cell| cell.as_str().map(str::to_owned)).collect())
+        .collect();
     let mut got = got.clone();
     if !item.get("ordered").is_some_and(|ordered| ordered == true) {
         wanted.sort();
         got.sort();
     }
-    let alike = wanted.len() == got.len() && wanted.iter().zip(&got).all(|(a, b)| a.len() == b.len() && a.iter().zip(b).zip(&kinds).all(|((a, b), kind)| same(a.as_deref(), b.as_deref(), kind)));
+    let alike = wanted.len() == got.len()
+        && wanted
+            .iter()
+            .zip(&got)
+            .all(|(a, b)| a.len() == b.len() && a.iter().zip(b).zip(&kinds).all(|((a, b), kind)| same(a.as_deref(), b.as_deref(), kind)));
     if alike { Verdict::Right } else { Verdict::Wrong }
 }
 
@@ -188,14 +215,22 @@ fn table_t() -> RecordBatch {
         maps.values().append_value(value);
         maps.append(true).unwrap();
     }
-    let rows = StructArray::from(vec![(Arc::new(Field::new("f", DataType::Int32, true)), Arc::new(Int32Array::from(vec![1, 2, 3])) as ArrayRef)]);
+    let rows =
+        StructArray::from(vec![(Arc::new(Field::new("f", DataType::Int32, true)), Arc::new(Int32Array::from(vec![1, 2, 3])) as ArrayRef)]);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", Arc::new(StringArray::from(vec!["a", "b", "c"]))),
         ("usr", Arc::new(Int32Array::from(vec![1, 1, 2]))),
         ("ts", Arc::new(TimestampMillisecondArray::from(vec![time(10, 5), time(11, 0), time(12, 30)]))),
         ("amount", Arc::new(Float64Array::from(vec![1.5, 2.5, 3.5]))),
         ("js", Arc::new(StringArray::from(vec![Some("{\"k\":\"v1\"}"), Some("{\"k\":\"v2\"}"), None]))),
-        ("arr", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1), Some(2)]), Some(vec![Some(3)]), Some(vec![Some(4)])]))),
+        (
+            "arr",
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![
+                Some(vec![Some(1), Some(2)]),
+                Some(vec![Some(3)]),
+                Some(vec![Some(4)]),
+            ])),
+        ),
         ("m", Arc::new(maps.finish())),
         ("st", Arc::new(rows)),
     ];

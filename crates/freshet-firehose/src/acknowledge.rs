@@ -25,11 +25,7 @@ pub(crate) struct Outcome {
 ///
 /// `send` is one call and is given up when it takes longer than its attempt may. A record is acknowledged when an answer says
 /// so and never otherwise: an answer with too few verdicts leaves the rest unacknowledged.
-pub(crate) async fn acknowledge<F>(
-    records: &[Bytes],
-    mut attempts: Attempts,
-    send: impl Fn(Vec<Bytes>) -> F,
-) -> Outcome
+pub(crate) async fn acknowledge<F>(records: &[Bytes], mut attempts: Attempts, send: impl Fn(Vec<Bytes>) -> F) -> Outcome
 where
     F: Future<Output = Result<Verdicts, Failure>>,
 {
@@ -85,22 +81,13 @@ mod tests {
     use super::*;
 
     /// Runs `acknowledge` on the records `0`, `1`, … against scripted answers; the last one repeats. Also gives each call's records.
-    async fn check(
-        count: usize,
-        deadline: Duration,
-        answers: &[Result<Verdicts, Failure>],
-    ) -> (Outcome, Vec<Vec<String>>) {
-        let records: Vec<Bytes> = (0..count)
-            .map(|index| Bytes::from(index.to_string()))
-            .collect();
+    async fn check(count: usize, deadline: Duration, answers: &[Result<Verdicts, Failure>]) -> (Outcome, Vec<Vec<String>>) {
+        let records: Vec<Bytes> = (0..count).map(|index| Bytes::from(index.to_string())).collect();
         let calls = RefCell::new(Vec::new());
         let attempts = Attempts::new(Instant::now() + deadline, deadline);
         let outcome = acknowledge(&records, attempts, |batch| {
             let answer = answers[calls.borrow().len().min(answers.len() - 1)].clone();
-            let texts = batch
-                .iter()
-                .map(|record| String::from_utf8_lossy(record).into_owned())
-                .collect();
+            let texts = batch.iter().map(|record| String::from_utf8_lossy(record).into_owned()).collect();
             calls.borrow_mut().push(texts);
             async move { answer }
         })
@@ -118,29 +105,15 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_refused_records_are_sent_again() {
-        let answers = [
-            Ok(vec![None, refused(), None, refused()]),
-            Ok(vec![None, refused()]),
-            Ok(vec![None]),
-        ];
+        let answers = [Ok(vec![None, refused(), None, refused()]), Ok(vec![None, refused()]), Ok(vec![None])];
         let (outcome, calls) = check(4, LONG, &answers).await;
-        assert_eq!(
-            outcome,
-            Outcome {
-                left: vec![],
-                reason: String::new(),
-                unclear: 0
-            }
-        );
+        assert_eq!(outcome, Outcome { left: vec![], reason: String::new(), unclear: 0 });
         assert_eq!(calls, [vec!["0", "1", "2", "3"], vec!["1", "3"], vec!["3"]]);
     }
 
     #[tokio::test]
     async fn a_passing_failure_sends_all_again() {
-        let answers = [
-            Err(Failure::Passing("timed out".to_owned())),
-            Ok(vec![None, None]),
-        ];
+        let answers = [Err(Failure::Passing("timed out".to_owned())), Ok(vec![None, None])];
         let (outcome, calls) = check(2, LONG, &answers).await;
         assert!(outcome.left.is_empty());
         assert_eq!(calls.len(), 2);
@@ -148,34 +121,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_lasting_failure_is_not_repeated() {
-        let answers = [
-            Ok(vec![None, refused()]),
-            Err(Failure::Lasting("AccessDenied".to_owned())),
-        ];
+        let answers = [Ok(vec![None, refused()]), Err(Failure::Lasting("AccessDenied".to_owned()))];
         let (outcome, calls) = check(2, LONG, &answers).await;
-        assert_eq!(
-            outcome,
-            Outcome {
-                left: vec![1],
-                reason: "AccessDenied".to_owned(),
-                unclear: 0
-            }
-        );
+        assert_eq!(outcome, Outcome { left: vec![1], reason: "AccessDenied".to_owned(), unclear: 0 });
         assert_eq!(calls.len(), 2);
     }
 
     #[tokio::test]
     async fn what_is_never_taken_is_left_when_the_time_is_up() {
         let started = Instant::now();
-        let (outcome, calls) = check(
-            3,
-            SHORT,
-            &[
-                Ok(vec![refused(), None, refused()]),
-                Ok(vec![refused(), refused()]),
-            ],
-        )
-        .await;
+        let (outcome, calls) = check(3, SHORT, &[Ok(vec![refused(), None, refused()]), Ok(vec![refused(), refused()])]).await;
         assert_eq!(outcome.left, [0, 2]);
         assert_eq!(outcome.reason, "ServiceUnavailableException");
         assert!(calls.len() >= 2 && started.elapsed() < SHORT * 10);
@@ -184,14 +139,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_with_too_few_verdicts_acknowledges_no_more_than_it_says() {
         let (outcome, _) = check(3, SHORT, &[Ok(vec![None]), Ok(vec![])]).await;
-        assert_eq!(
-            outcome,
-            Outcome {
-                left: vec![1, 2],
-                reason: "no verdict".to_owned(),
-                unclear: 0
-            }
-        );
+        assert_eq!(outcome, Outcome { left: vec![1, 2], reason: "no verdict".to_owned(), unclear: 0 });
     }
 
     #[tokio::test]
@@ -203,14 +151,7 @@ mod tests {
             std::future::pending()
         })
         .await;
-        assert_eq!(
-            outcome,
-            Outcome {
-                left: vec![0],
-                reason: "timed out".to_owned(),
-                unclear: *calls.borrow()
-            }
-        );
+        assert_eq!(outcome, Outcome { left: vec![0], reason: "timed out".to_owned(), unclear: *calls.borrow() });
         assert!(calls.into_inner() >= 1);
     }
 }

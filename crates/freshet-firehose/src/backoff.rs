@@ -24,11 +24,7 @@ pub(crate) struct Attempts {
 impl Attempts {
     /// Attempts until then, none of which takes longer than `longest`: one hanging connection must leave time for another.
     pub(crate) fn new(until: Instant, longest: Duration) -> Self {
-        Self {
-            until,
-            longest,
-            ceiling: FIRST,
-        }
+        Self { until, longest, ceiling: FIRST }
     }
 
     /// How long an attempt that starts now may take; none when there is no time left.
@@ -60,22 +56,12 @@ mod tests {
         let short = Attempts::new(now + Duration::from_mins(1), Duration::from_secs(1));
         assert_eq!(short.time_for_one(), Some(Duration::from_secs(1)));
         let late = Attempts::new(now + Duration::from_mins(1), Duration::from_mins(10));
-        assert!(
-            late.time_for_one()
-                .is_some_and(|time| time <= Duration::from_mins(1))
-        );
-        assert_eq!(
-            Attempts::new(now, Duration::from_secs(1)).time_for_one(),
-            None
-        );
+        assert!(late.time_for_one().is_some_and(|time| time <= Duration::from_mins(1)));
+        assert_eq!(Attempts::new(now, Duration::from_secs(1)).time_for_one(), None);
     }
 
     #[tokio::test]
     async fn there_is_no_wait_that_nothing_can_follow() {
-        assert!(
-            !Attempts::new(Instant::now(), Duration::from_secs(1))
-                .wait()
-                .await
-        );
+        assert!(!Attempts::new(Instant::now(), Duration::from_secs(1)).wait().await);
     }
 }

@@ -14,9 +14,7 @@ pub enum Error {
         limit: usize,
     },
     /// Neither Firehose nor S3 took the records: the sender must send them again.
-    #[error(
-        "put {records} records into stream {stream} or under {key}: stream: {stream_reason}, bucket: {bucket_reason}"
-    )]
+    #[error("put {records} records into stream {stream} or under {key}: stream: {stream_reason}, bucket: {bucket_reason}")]
     NotDurable {
         /// How many records are not durable.
         records: usize,

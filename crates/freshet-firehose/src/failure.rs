@@ -37,11 +37,7 @@ const PASSING_CODES: [&str; 10] = [
 /// What an answer with this status and error code means.
 fn judge(status: u16, code: Option<&str>) -> Failure {
     let reason = code.map_or_else(|| format!("status {status}"), ToOwned::to_owned);
-    if status >= 500
-        || status == 429
-        || status == 408
-        || code.is_some_and(|code| PASSING_CODES.contains(&code))
-    {
+    if status >= 500 || status == 429 || status == 408 || code.is_some_and(|code| PASSING_CODES.contains(&code)) {
         Failure::Passing(reason)
     } else {
         Failure::Lasting(reason)
@@ -51,21 +47,12 @@ fn judge(status: u16, code: Option<&str>) -> Failure {
 impl<E: ProvideErrorMetadata> From<SdkError<E>> for Failure {
     fn from(error: SdkError<E>) -> Self {
         match &error {
-            SdkError::ServiceError(answer) => {
-                judge(answer.raw().status().as_u16(), answer.err().code())
-            }
+            SdkError::ServiceError(answer) => judge(answer.raw().status().as_u16(), answer.err().code()),
             SdkError::TimeoutError(_) => Self::Passing("timed out".to_owned()),
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                Self::Passing("timed out".to_owned())
-            }
-            SdkError::DispatchFailure(failure) if failure.is_io() => {
-                Self::Passing("connection failed".to_owned())
-            }
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::Passing("timed out".to_owned()),
+            SdkError::DispatchFailure(failure) if failure.is_io() => Self::Passing("connection failed".to_owned()),
             SdkError::DispatchFailure(_) => Self::Passing("request not sent".to_owned()),
-            SdkError::ResponseError(answer) => Self::Passing(format!(
-                "unreadable answer of status {}",
-                answer.raw().status().as_u16()
-            )),
+            SdkError::ResponseError(answer) => Self::Passing(format!("unreadable answer of status {}", answer.raw().status().as_u16())),
             SdkError::ConstructionFailure(_) => Self::Lasting("request not built".to_owned()),
             _ => Self::Passing("unknown failure".to_owned()),
         }
@@ -86,10 +73,7 @@ mod tests {
             (429, None),
             (502, None),
         ] {
-            assert!(
-                matches!(judge(status, code), Failure::Passing(_)),
-                "{status} {code:?}"
-            );
+            assert!(matches!(judge(status, code), Failure::Passing(_)), "{status} {code:?}");
         }
         for (status, code) in [
             (400, Some("InvalidArgumentException")),
@@ -100,10 +84,7 @@ mod tests {
             (404, Some("NoSuchBucket")),
             (413, None),
         ] {
-            assert!(
-                matches!(judge(status, code), Failure::Lasting(_)),
-                "{status} {code:?}"
-            );
+            assert!(matches!(judge(status, code), Failure::Lasting(_)), "{status} {code:?}");
         }
     }
 }

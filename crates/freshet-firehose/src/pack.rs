@@ -14,22 +14,11 @@ use crate::plan::{Limit, RECORD_BYTES, plan};
 /// [`Error::LineTooLong`] for a line that no record holds. Nothing is packed then: the caller takes another way with that line
 /// (compressed, or through S3) and calls again.
 pub fn pack(lines: &[Bytes]) -> Result<Vec<Bytes>, Error> {
-    let too_long = lines
-        .iter()
-        .map(terminated_length)
-        .enumerate()
-        .find(|(_, length)| *length > RECORD_BYTES);
+    let too_long = lines.iter().map(terminated_length).enumerate().find(|(_, length)| *length > RECORD_BYTES);
     if let Some((index, length)) = too_long {
-        return Err(Error::LineTooLong {
-            index,
-            length,
-            limit: RECORD_BYTES,
-        });
+        return Err(Error::LineTooLong { index, length, limit: RECORD_BYTES });
     }
-    let limit = Limit {
-        items: usize::MAX,
-        bytes: RECORD_BYTES,
-    };
+    let limit = Limit { items: usize::MAX, bytes: RECORD_BYTES };
     let runs = plan(lines.iter().map(terminated_length), limit);
     Ok(runs.into_iter().map(|run| join(&lines[run])).collect())
 }
@@ -63,11 +52,7 @@ mod tests {
 
     #[test]
     fn small_lines_share_a_record() {
-        let records = pack(&[
-            Bytes::from_static(b"{\"a\":1}\n"),
-            Bytes::from_static(b"{\"a\":2}"),
-        ])
-        .unwrap();
+        let records = pack(&[Bytes::from_static(b"{\"a\":1}\n"), Bytes::from_static(b"{\"a\":2}")]).unwrap();
         assert_eq!(records, [Bytes::from_static(b"{\"a\":1}\n{\"a\":2}\n")]);
     }
 
@@ -78,17 +63,7 @@ mod tests {
         assert_eq!(pack(&[Bytes::from(line.clone())]).unwrap().len(), 1);
         line.insert(0, b'x');
         let error = pack(&[Bytes::from_static(b"{}\n"), Bytes::from(line)]).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::LineTooLong {
-                    index: 1,
-                    length: 1_024_001,
-                    limit: 1_024_000
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, Error::LineTooLong { index: 1, length: 1_024_001, limit: 1_024_000 }), "{error}");
     }
 
     #[test]

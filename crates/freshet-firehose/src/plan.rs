@@ -15,10 +15,7 @@ pub struct Limit {
 pub const RECORD_BYTES: usize = 1_000 * 1024;
 
 /// The most that one `PutRecordBatch` takes: 500 records and 4 MiB (Firehose's limit).
-pub const CALL: Limit = Limit {
-    items: 500,
-    bytes: 4 * 1024 * 1024,
-};
+pub const CALL: Limit = Limit { items: 500, bytes: 4 * 1024 * 1024 };
 
 /// Cuts items of these lengths into runs, in order and as long as the limit allows.
 ///
@@ -73,10 +70,7 @@ mod tests {
     #[test]
     fn a_call_holds_exactly_four_mebibytes() {
         assert_eq!(split([1024 * 1024; 4]), vec![0..4]);
-        assert_eq!(
-            split([1024 * 1024, 1024 * 1024, 1024 * 1024, 1024 * 1024 + 1]),
-            [0..3, 3..4]
-        );
+        assert_eq!(split([1024 * 1024, 1024 * 1024, 1024 * 1024, 1024 * 1024 + 1]), [0..3, 3..4]);
     }
 
     proptest! {

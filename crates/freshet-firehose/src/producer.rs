@@ -72,23 +72,11 @@ pub struct Producer {
 impl Producer {
     /// A producer over these clients. Their own retries are switched off for its calls: it repeats only what was refused, and
     /// it alone knows the time left.
-    pub fn new(
-        firehose: &aws_sdk_firehose::Client,
-        s3: &aws_sdk_s3::Client,
-        settings: Settings,
-    ) -> Self {
+    pub fn new(firehose: &aws_sdk_firehose::Client, s3: &aws_sdk_s3::Client, settings: Settings) -> Self {
         let once = aws_sdk_firehose::config::retry::RetryConfig::disabled();
-        let firehose = firehose
-            .config()
-            .to_builder()
-            .retry_config(once.clone())
-            .build();
+        let firehose = firehose.config().to_builder().retry_config(once.clone()).build();
         let s3 = s3.config().to_builder().retry_config(once).build();
-        Self {
-            firehose: aws_sdk_firehose::Client::from_conf(firehose),
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            settings,
-        }
+        Self { firehose: aws_sdk_firehose::Client::from_conf(firehose), s3: aws_sdk_s3::Client::from_conf(s3), settings }
     }
 
     /// Makes newline-terminated records durable: in Firehose within the deadline, else in S3.
@@ -101,19 +89,11 @@ impl Producer {
     /// safe, as those downstream are told apart by their content.
     pub async fn put(&self, records: Vec<Bytes>) -> Result<Receipt, Error> {
         let until = Instant::now() + self.settings.deadline;
-        let (sendable, mut left): (Vec<usize>, Vec<usize>) =
-            (0..records.len()).partition(|index| records[*index].len() <= RECORD_BYTES);
-        let mut reason = if left.is_empty() {
-            String::new()
-        } else {
-            "record above the limit".to_owned()
-        };
+        let (sendable, mut left): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|index| records[*index].len() <= RECORD_BYTES);
+        let mut reason = if left.is_empty() { String::new() } else { "record above the limit".to_owned() };
         let runs = split(sendable.iter().map(|index| records[*index].len()));
         let calls = runs.iter().map(|run| {
-            let batch: Vec<Bytes> = sendable[run.clone()]
-                .iter()
-                .map(|index| records[*index].clone())
-                .collect();
+            let batch: Vec<Bytes> = sendable[run.clone()].iter().map(|index| records[*index].clone()).collect();
             self.call(batch, until)
         });
         let mut unclear = 0;
@@ -125,65 +105,33 @@ impl Producer {
             }
         }
         let acknowledged = records.len() - left.len();
-        debug!(
-            stream = self.settings.stream,
-            acknowledged,
-            left = left.len(),
-            "put records"
-        );
+        debug!(stream = self.settings.stream, acknowledged, left = left.len(), "put records");
         if left.is_empty() {
             return Ok(Receipt { acknowledged, unclear, ..Receipt::default() });
         }
         left.sort_unstable();
-        let spilled: Vec<Bytes> = left
-            .into_iter()
-            .map(|index| records[index].clone())
-            .collect();
+        let spilled: Vec<Bytes> = left.into_iter().map(|index| records[index].clone()).collect();
         let spill_key = Some(self.spill(&spilled, reason).await?);
-        Ok(Receipt {
-            acknowledged,
-            spilled: spilled.len(),
-            spill_key,
-            unclear,
-        })
+        Ok(Receipt { acknowledged, spilled: spilled.len(), spill_key, unclear })
     }
 
     /// One call's worth of records, until all are acknowledged or the time is up.
     async fn call(&self, records: Vec<Bytes>, until: Instant) -> Outcome {
-        acknowledge(
-            &records,
-            Attempts::new(until, self.settings.attempt),
-            |batch| async {
-                let records = batch.into_iter().map(record).collect();
-                let call = self
-                    .firehose
-                    .put_record_batch()
-                    .delivery_stream_name(&self.settings.stream);
-                Ok(verdicts(&call.set_records(Some(records)).send().await?))
-            },
-        )
+        acknowledge(&records, Attempts::new(until, self.settings.attempt), |batch| async {
+            let records = batch.into_iter().map(record).collect();
+            let call = self.firehose.put_record_batch().delivery_stream_name(&self.settings.stream);
+            Ok(verdicts(&call.set_records(Some(records)).send().await?))
+        })
         .await
     }
 
     /// Puts records under the spill prefix and says so; gives the key.
     async fn spill(&self, records: &[Bytes], stream_reason: String) -> Result<String, Error> {
-        let Settings {
-            stream,
-            bucket,
-            spill_prefix,
-            spill_deadline,
-            attempt,
-            ..
-        } = &self.settings;
+        let Settings { stream, bucket, spill_prefix, spill_deadline, attempt, .. } = &self.settings;
         let spill = Spill::new(spill_prefix, SystemTime::now().into(), records);
         let attempts = Attempts::new(Instant::now() + *spill_deadline, *attempt);
         let put = spill.put(attempts, |spill| async {
-            let put = self
-                .s3
-                .put_object()
-                .bucket(bucket)
-                .key(spill.key)
-                .content_type("application/x-ndjson");
+            let put = self.s3.put_object().bucket(bucket).key(spill.key).content_type("application/x-ndjson");
             put.body(ByteStream::from(spill.body)).send().await?;
             Ok(())
         });
@@ -212,10 +160,7 @@ impl Producer {
 }
 
 fn record(data: Bytes) -> Record {
-    Record::builder()
-        .data(Blob::new(data))
-        .build()
-        .expect("its data, the only field, is set")
+    Record::builder().data(Blob::new(data)).build().expect("its data, the only field, is set")
 }
 
 /// What an answer says of each record.
@@ -223,13 +168,11 @@ fn verdicts(answer: &PutRecordBatchOutput) -> Verdicts {
     answer
         .request_responses()
         .iter()
-        .map(
-            |response| match (response.record_id(), response.error_code()) {
-                (Some(_), None) => None,
-                (_, Some(code)) => Some(code.to_owned()),
-                (None, None) => Some("no record id".to_owned()),
-            },
-        )
+        .map(|response| match (response.record_id(), response.error_code()) {
+            (Some(_), None) => None,
+            (_, Some(code)) => Some(code.to_owned()),
+            (None, None) => Some("no record id".to_owned()),
+        })
         .collect()
 }
 

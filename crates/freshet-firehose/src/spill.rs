@@ -24,18 +24,11 @@ impl Spill {
     pub(crate) fn new(prefix: &str, at: DateTime<Utc>, records: &[Bytes]) -> Self {
         let body = join(records);
         let hash = hex::encode(Sha256::digest(&body));
-        Self {
-            key: format!("{prefix}{}/{hash}.ndjson", at.format("%Y/%m/%d/%H")),
-            body,
-        }
+        Self { key: format!("{prefix}{}/{hash}.ndjson", at.format("%Y/%m/%d/%H")), body }
     }
 
     /// Puts it with `put`, repeatedly while its failures pass and there is time.
-    pub(crate) async fn put<F>(
-        &self,
-        mut attempts: Attempts,
-        put: impl Fn(Spill) -> F,
-    ) -> Result<(), Failure>
+    pub(crate) async fn put<F>(&self, mut attempts: Attempts, put: impl Fn(Spill) -> F) -> Result<(), Failure>
     where
         F: Future<Output = Result<(), Failure>>,
     {
@@ -65,14 +58,8 @@ mod tests {
     use super::*;
 
     fn spill() -> Spill {
-        let at = DateTime::parse_from_rfc3339("2026-03-04T23:59:59Z")
-            .unwrap()
-            .to_utc();
-        Spill::new(
-            "spill/",
-            at,
-            &[Bytes::from_static(b"a\n"), Bytes::from_static(b"b")],
-        )
+        let at = DateTime::parse_from_rfc3339("2026-03-04T23:59:59Z").unwrap().to_utc();
+        Spill::new("spill/", at, &[Bytes::from_static(b"a\n"), Bytes::from_static(b"b")])
     }
 
     #[test]
@@ -85,23 +72,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_passing_failure_is_tried_again_and_a_lasting_one_is_not() {
-        for (failure, expected) in [
-            (Failure::Passing("SlowDown".to_owned()), (2, true)),
-            (Failure::Lasting("NoSuchBucket".to_owned()), (1, false)),
-        ] {
+        for (failure, expected) in
+            [(Failure::Passing("SlowDown".to_owned()), (2, true)), (Failure::Lasting("NoSuchBucket".to_owned()), (1, false))]
+        {
             let calls = Cell::new(0);
-            let attempts = Attempts::new(
-                Instant::now() + Duration::from_secs(30),
-                Duration::from_secs(30),
-            );
+            let attempts = Attempts::new(Instant::now() + Duration::from_secs(30), Duration::from_secs(30));
             let result = spill()
                 .put(attempts, |_| {
                     calls.set(calls.get() + 1);
-                    let answer = if calls.get() == 1 {
-                        Err(failure.clone())
-                    } else {
-                        Ok(())
-                    };
+                    let answer = if calls.get() == 1 { Err(failure.clone()) } else { Ok(()) };
                     async move { answer }
                 })
                 .await;

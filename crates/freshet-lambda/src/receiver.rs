@@ -78,7 +78,8 @@ pub struct Parts {
 impl Receiver {
     /// Puts a receiver together.
     pub fn new(parts: Parts) -> Self {
-        let refusals = RefusalCounts { instance: parts.instance, reports: 0, by_source: BTreeMap::new(), unheard: Vec::new(), last_said: None };
+        let refusals =
+            RefusalCounts { instance: parts.instance, reports: 0, by_source: BTreeMap::new(), unheard: Vec::new(), last_said: None };
         Self {
             contract: parts.contract,
             secrets: parts.secrets,
@@ -259,7 +260,9 @@ impl Receiver {
     /// Takes the counts out where it is time to say them, or at once where a record is on its way anyway.
     fn refusal_lines(&self, now: Millis, at_once: bool) -> Vec<Refusals> {
         let mut counts = self.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if (counts.by_source.is_empty() && counts.unheard.is_empty()) || (!at_once && counts.last_said.is_some_and(|last| last.elapsed() < REFUSALS_EVERY)) {
+        if (counts.by_source.is_empty() && counts.unheard.is_empty())
+            || (!at_once && counts.last_said.is_some_and(|last| last.elapsed() < REFUSALS_EVERY))
+        {
             return Vec::new();
         }
         counts.last_said = Some(Instant::now());

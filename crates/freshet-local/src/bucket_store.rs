@@ -9,8 +9,8 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -43,7 +43,9 @@ fn refuse(path: &str) -> impl Fn(Refusal) -> Error {
         match refusal {
             Refusal::NoSuchKey | Refusal::NoSuchBucket | Refusal::NoSuchUpload => Error::NotFound { path: path.clone(), source },
             Refusal::PreconditionFailed => Error::Precondition { path: path.clone(), source },
-            Refusal::InvalidPart | Refusal::BadDigest | Refusal::BucketNotEmpty | Refusal::Failed(_) => Error::Generic { store: "loopback", source },
+            Refusal::InvalidPart | Refusal::BadDigest | Refusal::BucketNotEmpty | Refusal::Failed(_) => {
+                Error::Generic { store: "loopback", source }
+            }
         }
     }
 }
@@ -151,7 +153,8 @@ impl ObjectStore for BucketStore {
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let (objects, groups) = self.list_all(prefix, Some("/"), "")?;
         let objects = objects.iter().map(meta).collect::<Result<_>>()?;
-        let common_prefixes = groups.iter().map(|group| Path::parse(group.trim_end_matches('/')).map_err(Error::from)).collect::<Result<_>>()?;
+        let common_prefixes =
+            groups.iter().map(|group| Path::parse(group.trim_end_matches('/')).map_err(Error::from)).collect::<Result<_>>()?;
         Ok(ListResult { common_prefixes, objects })
     }
 

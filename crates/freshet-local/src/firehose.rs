@@ -87,45 +87,25 @@ impl DeliveryStream {
 
     /// The stream's ARN.
     fn arn(&self) -> String {
-        format!(
-            "arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{}",
-            self.name
-        )
+        format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{}", self.name)
     }
 
     /// Checks the description; gives what the stream delivers with.
-    fn delivery(
-        &self,
-        buckets: Buckets,
-        functions: &Functions,
-        undelivered: Arc<AtomicU64>,
-    ) -> Result<Delivery, String> {
+    fn delivery(&self, buckets: Buckets, functions: &Functions, undelivered: Arc<AtomicU64>) -> Result<Delivery, String> {
         let sane = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
-        if self.name.is_empty()
-            || self.name.len() > 64
-            || self.name.starts_with('.')
-            || !self.name.chars().all(sane)
-        {
-            return Err(
-                "its name is not 1 to 64 letters, digits, '_', '-' and '.', or starts with '.'"
-                    .to_owned(),
-            );
+        if self.name.is_empty() || self.name.len() > 64 || self.name.starts_with('.') || !self.name.chars().all(sane) {
+            return Err("its name is not 1 to 64 letters, digits, '_', '-' and '.', or starts with '.'".to_owned());
         }
         if self.bucket.is_empty() {
             return Err("it names no bucket".to_owned());
         }
         if self.transform_buffer_bytes > LARGEST_TRANSFORM_BUFFER {
-            return Err(format!(
-                "its transform buffer is above {LARGEST_TRANSFORM_BUFFER} bytes"
-            ));
+            return Err(format!("its transform buffer is above {LARGEST_TRANSFORM_BUFFER} bytes"));
         }
         let transformer = match &self.transformer {
             None => None,
             Some(name) => Some(Transformer {
-                function: functions
-                    .get(name)
-                    .cloned()
-                    .ok_or_else(|| format!("there is no function {name}"))?,
+                function: functions.get(name).cloned().ok_or_else(|| format!("there is no function {name}"))?,
                 arn: function_arn(name),
                 stream_arn: self.arn(),
                 buffer_bytes: self.transform_buffer_bytes,
@@ -137,11 +117,7 @@ impl DeliveryStream {
             buckets,
             prefix: Prefix::of_data(&self.prefix)?,
             error_prefix: Prefix::of_errors(&self.error_prefix)?,
-            raw_prefix: self
-                .raw_prefix
-                .as_deref()
-                .map(Prefix::of_data)
-                .transpose()?,
+            raw_prefix: self.raw_prefix.as_deref().map(Prefix::of_data).transpose()?,
             gzip: self.gzip,
             transformer,
             undelivered,
@@ -182,11 +158,7 @@ struct Stream {
 impl Stream {
     /// Whether more waits to be delivered than should.
     fn is_behind(&self) -> bool {
-        let most = self
-            .description
-            .buffering_bytes
-            .saturating_mul(WAITING_BUFFERS)
-            .max(WAITING_BYTES);
+        let most = self.description.buffering_bytes.saturating_mul(WAITING_BUFFERS).max(WAITING_BYTES);
         self.journal.undelivered() > most
     }
 }
@@ -201,66 +173,33 @@ impl Firehose {
     /// Opens the streams over their journals, below `journals`, and goes on delivering what an earlier process left there.
     ///
     /// Runs inside a tokio runtime. A folder is for one process at a time: the caller sees to that.
-    pub(crate) fn open(
-        journals: &Path,
-        streams: Vec<DeliveryStream>,
-        buckets: &Buckets,
-        functions: &Functions,
-    ) -> Result<Self, Error> {
+    pub(crate) fn open(journals: &Path, streams: Vec<DeliveryStream>, buckets: &Buckets, functions: &Functions) -> Result<Self, Error> {
         let mut names = BTreeSet::new();
         let mut checked = Vec::new();
         for description in streams {
             let undelivered = Arc::new(AtomicU64::new(0));
-            let delivery =
-                description.delivery(buckets.clone(), functions, Arc::clone(&undelivered));
+            let delivery = description.delivery(buckets.clone(), functions, Arc::clone(&undelivered));
             let delivery = delivery.and_then(|delivery| {
-                names
-                    .insert(description.name.clone())
-                    .then_some(delivery)
-                    .ok_or_else(|| "it is described twice".to_owned())
+                names.insert(description.name.clone()).then_some(delivery).ok_or_else(|| "it is described twice".to_owned())
             });
-            let delivery = delivery.map_err(|message| Error::DeliveryStream {
-                stream: description.name.clone(),
-                message,
-            })?;
+            let delivery = delivery.map_err(|message| Error::DeliveryStream { stream: description.name.clone(), message })?;
             checked.push((description, delivery, undelivered));
         }
         let mut opened = BTreeMap::new();
         for (description, delivery, undelivered) in checked {
             let (work, received) = mpsc::unbounded_channel();
-            let buffering = Buffering {
-                bytes: description.buffering_bytes,
-                age: description.buffering,
-            };
-            let journal = Journal::open(
-                &journals.join(&description.name),
-                buffering,
-                work,
-                undelivered,
-            )?;
+            let buffering = Buffering { bytes: description.buffering_bytes, age: description.buffering };
+            let journal = Journal::open(&journals.join(&description.name), buffering, work, undelivered)?;
             tokio::spawn(delivery.run(received));
-            opened.insert(
-                description.name.clone(),
-                Stream {
-                    description,
-                    opened: Utc::now(),
-                    journal,
-                },
-            );
+            opened.insert(description.name.clone(), Stream { description, opened: Utc::now(), journal });
         }
         warn_of_strangers(journals, &names);
-        Ok(Self {
-            streams: opened,
-            stopping: AtomicBool::new(false),
-        })
+        Ok(Self { streams: opened, stopping: AtomicBool::new(false) })
     }
 
     /// Delivers what is buffered now; answers when all of it is in the bucket.
     pub(crate) async fn flush(&self) -> Result<(), Error> {
-        join_all(self.streams.values().map(|stream| stream.journal.flush()))
-            .await
-            .into_iter()
-            .collect()
+        join_all(self.streams.values().map(|stream| stream.journal.flush())).await.into_iter().collect()
     }
 
     /// Takes no more records and delivers what is buffered. What cannot be delivered stays in the journal for the next start.
@@ -273,14 +212,8 @@ impl Firehose {
 /// Says which journals belong to no stream: their records wait until the stream is described again.
 fn warn_of_strangers(journals: &Path, names: &BTreeSet<String>) {
     let folders = std::fs::read_dir(journals).into_iter().flatten().flatten();
-    for name in folders
-        .filter_map(|folder| folder.file_name().into_string().ok())
-        .filter(|name| !names.contains(name))
-    {
-        warn!(
-            stream = name,
-            "the journal of a stream that is not described; its records wait"
-        );
+    for name in folders.filter_map(|folder| folder.file_name().into_string().ok()).filter(|name| !names.contains(name)) {
+        warn!(stream = name, "the journal of a stream that is not described; its records wait");
     }
 }
 

@@ -80,9 +80,21 @@ async fn read(mut body: Incoming) -> Option<Bytes> {
 
 /// What a body takes up in the event.
 fn event_size(content_type: &str, body: &[u8]) -> usize {
-    let is_text = content_type.starts_with("text/") || ["json", "xml", "javascript", "x-www-form-urlencoded"].iter().any(|kind| content_type.contains(kind));
+    let is_text = content_type.starts_with("text/")
+        || ["json", "xml", "javascript", "x-www-form-urlencoded"].iter().any(|kind| content_type.contains(kind));
     match std::str::from_utf8(body) {
-        Ok(text) if is_text => text.bytes().map(|byte| if byte == b'"' || byte == b'\\' || byte == b'\n' { 2 } else if byte < 0x20 { 6 } else { 1 }).sum(),
+        Ok(text) if is_text => text
+            .bytes()
+            .map(|byte| {
+                if byte == b'"' || byte == b'\\' || byte == b'\n' {
+                    2
+                } else if byte < 0x20 {
+                    6
+                } else {
+                    1
+                }
+            })
+            .sum(),
         Ok(_) | Err(_) => body.len().div_ceil(3) * 4,
     }
 }

@@ -33,7 +33,11 @@ pub(crate) struct Services {
 /// Answers one request.
 pub(crate) async fn answer(services: Services, request: Request<Incoming>) -> Reply<Body> {
     if !is_loopback(request.headers()) {
-        let refusal = ServiceError { status: 421, code: "MisdirectedRequest".to_owned(), message: "this port answers to 127.0.0.1 and localhost alone".to_owned() };
+        let refusal = ServiceError {
+            status: 421,
+            code: "MisdirectedRequest".to_owned(),
+            message: "this port answers to 127.0.0.1 and localhost alone".to_owned(),
+        };
         return Reply::Answer(refuse(&refusal));
     }
     let (service, operation) = classify(&request);
@@ -111,13 +115,19 @@ async fn route(services: &Services, service: &str, operation: &str, request: Req
     }
     let method = request.method().clone();
     let Ok(body) = Limited::new(request.into_body(), JSON_LIMIT).collect().await else {
-        return refuse(&ServiceError { status: 413, code: "RequestTooLarge".to_owned(), message: format!("a request holds {JSON_LIMIT} bytes") });
+        return refuse(&ServiceError {
+            status: 413,
+            code: "RequestTooLarge".to_owned(),
+            message: format!("a request holds {JSON_LIMIT} bytes"),
+        });
     };
     let body = body.to_bytes();
     let answered = match service {
         "firehose" => {
             let partial = match fault {
-                Some(Fault::PartialFailure { every, code }) => Some(PartialFailure { indices: Vec::new(), every: Some(*every), code: code.clone() }),
+                Some(Fault::PartialFailure { every, code }) => {
+                    Some(PartialFailure { indices: Vec::new(), every: Some(*every), code: code.clone() })
+                }
                 Some(Fault::Error { .. } | Fault::ErrorAfter { .. } | Fault::Drop | Fault::DropAfter | Fault::Delay { .. }) | None => None,
             };
             services.firehose.handle(operation, body, partial).await
@@ -161,7 +171,8 @@ async fn control(services: &Services, method: &Method, operation: &str, body: &[
             Err(error) => Err(ServiceError::server("FlushFailed", error.to_string())),
         },
         (&Method::POST, "faults") => {
-            let order: FaultOrder = serde_json::from_slice(body).map_err(|error| ServiceError::client("ValidationException", error.to_string()))?;
+            let order: FaultOrder =
+                serde_json::from_slice(body).map_err(|error| ServiceError::client("ValidationException", error.to_string()))?;
             services.faults.order(order);
             Ok(json!({ "status": "ordered" }))
         }
@@ -169,7 +180,11 @@ async fn control(services: &Services, method: &Method, operation: &str, body: &[
             services.faults.clear();
             Ok(json!({ "status": "cleared" }))
         }
-        (_, _) => Err(ServiceError { status: 404, code: "NotFound".to_owned(), message: "GET health, POST flush, POST or DELETE faults".to_owned() }),
+        (_, _) => Err(ServiceError {
+            status: 404,
+            code: "NotFound".to_owned(),
+            message: "GET health, POST flush, POST or DELETE faults".to_owned(),
+        }),
     }
 }
 
@@ -207,7 +222,8 @@ fn faulty(service: &str, status: u16, code: &str) -> Response<Body> {
     if service != "s3" {
         return refuse(&ServiceError { status, code: code.to_owned(), message: "a fault that was ordered".to_owned() });
     }
-    let xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>a fault that was ordered</Message></Error>");
+    let xml =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>a fault that was ordered</Message></Error>");
     let mut response = Response::new(Body::from(Bytes::from(xml)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/xml"));

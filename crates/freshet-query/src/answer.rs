@@ -38,10 +38,9 @@ pub struct Page {
 impl Page {
     /// Reads a page; in the first page of a query's result the first row holds the columns' names.
     pub(crate) fn read(output: &GetQueryResultsOutput, may_have_header: bool) -> Result<Self, Error> {
-        let results = output.result_set().ok_or_else(|| Error::Malformed {
-            operation: "GetQueryResults",
-            message: "the result set is missing".to_owned(),
-        })?;
+        let results = output
+            .result_set()
+            .ok_or_else(|| Error::Malformed { operation: "GetQueryResults", message: "the result set is missing".to_owned() })?;
         let columns: Vec<ResultColumn> = results
             .result_set_metadata()
             .map(|metadata| metadata.column_info())
@@ -49,11 +48,8 @@ impl Page {
             .iter()
             .map(|column| ResultColumn { name: column.name().to_owned(), kind: column.r#type().to_owned() })
             .collect();
-        let mut rows: Vec<Vec<Option<String>>> = results
-            .rows()
-            .iter()
-            .map(|row| row.data().iter().map(|datum| datum.var_char_value().map(str::to_owned)).collect())
-            .collect();
+        let mut rows: Vec<Vec<Option<String>>> =
+            results.rows().iter().map(|row| row.data().iter().map(|datum| datum.var_char_value().map(str::to_owned)).collect()).collect();
         if may_have_header && rows.first().is_some_and(|first| names_columns(first, &columns)) {
             rows.remove(0);
         }
@@ -63,8 +59,7 @@ impl Page {
 
 /// Statements like EXPLAIN count as queries but print no names: a header is one only where it says the names.
 fn names_columns(row: &[Option<String>], columns: &[ResultColumn]) -> bool {
-    row.len() == columns.len()
-        && row.iter().zip(columns).all(|(value, column)| value.as_deref() == Some(column.name.as_str()))
+    row.len() == columns.len() && row.iter().zip(columns).all(|(value, column)| value.as_deref() == Some(column.name.as_str()))
 }
 
 #[cfg(test)]
@@ -78,9 +73,9 @@ mod tests {
             metadata.column_info(ColumnInfo::builder().name(*name).r#type("varchar").build().unwrap())
         });
         let results = rows.iter().fold(ResultSet::builder().result_set_metadata(metadata.build()), |results, row| {
-            let row = row.iter().fold(Row::builder(), |row, value| {
-                row.data(Datum::builder().set_var_char_value(value.map(str::to_owned)).build())
-            });
+            let row = row
+                .iter()
+                .fold(Row::builder(), |row, value| row.data(Datum::builder().set_var_char_value(value.map(str::to_owned)).build()));
             results.rows(row.build())
         });
         GetQueryResultsOutput::builder().result_set(results.build()).build()

@@ -28,20 +28,12 @@ pub fn bind(query: &Query, values: &BTreeMap<String, String>) -> Result<Statemen
     let mut literals = BTreeMap::new();
     for Parameter { name, kind, example, .. } in &query.parameters {
         let value = values.get(name).unwrap_or(example);
-        let literal = literal(*kind, value).map_err(|message| Error::Value {
-            query: query.name.clone(),
-            parameter: name.clone(),
-            message,
-        })?;
+        let literal =
+            literal(*kind, value).map_err(|message| Error::Value { query: query.name.clone(), parameter: name.clone(), message })?;
         literals.insert(name.as_str(), literal);
     }
-    let fault = |at: usize, message: String| Error::Parse {
-        file: format!("{}.sql", query.name),
-        line: line_of(&query.sql, at),
-        message,
-    };
-    let pieces =
-        tokens(&query.sql).map_err(|unclosed| fault(unclosed.at, format!("a {} does not end", unclosed.what)))?;
+    let fault = |at: usize, message: String| Error::Parse { file: format!("{}.sql", query.name), line: line_of(&query.sql, at), message };
+    let pieces = tokens(&query.sql).map_err(|unclosed| fault(unclosed.at, format!("a {} does not end", unclosed.what)))?;
     let mut statement = Statement { sql: String::with_capacity(query.sql.len()), parameters: Vec::new() };
     for piece in pieces {
         let Some(name) = piece.parameter() else {
@@ -83,20 +75,13 @@ mod tests {
     use crate::{Kind, OutputColumn, ParameterKind, catalogue};
 
     fn query(sql: &str) -> Query {
-        let parameter = |name: &str, kind, example: &str| Parameter {
-            name: name.to_owned(),
-            kind,
-            example: example.to_owned(),
-            doc: "d".to_owned(),
-        };
+        let parameter =
+            |name: &str, kind, example: &str| Parameter { name: name.to_owned(), kind, example: example.to_owned(), doc: "d".to_owned() };
         Query {
             name: "q".to_owned(),
             kind: Kind::Query,
             summary: "s".to_owned(),
-            parameters: vec![
-                parameter("from", ParameterKind::Date, "2026-01-01"),
-                parameter("shop", ParameterKind::String, "acme"),
-            ],
+            parameters: vec![parameter("from", ParameterKind::Date, "2026-01-01"), parameter("shop", ParameterKind::String, "acme")],
             columns: vec![OutputColumn { name: "a".to_owned(), kind: "date".to_owned(), doc: "d".to_owned() }],
             sql: sql.to_owned(),
         }

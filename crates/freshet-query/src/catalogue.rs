@@ -12,8 +12,7 @@ use crate::{Error, Kind, Query, header};
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/query_files.rs"));
 
 static EMBEDDED: LazyLock<Vec<Query>> = LazyLock::new(|| {
-    parse(FILES, |table| Contract::embedded().table(table).is_some())
-        .expect("a test parses the catalogue that is compiled in")
+    parse(FILES, |table| Contract::embedded().table(table).is_some()).expect("a test parses the catalogue that is compiled in")
 });
 
 /// The queries and views that are compiled in: views first, each after the views that it reads, then queries by name.
@@ -23,10 +22,10 @@ pub fn catalogue() -> &'static [Query] {
 
 /// A query or view that is compiled in, by its name.
 pub fn find(name: &str) -> Result<&'static Query, Error> {
-    catalogue().iter().find(|query| query.name == name).ok_or_else(|| Error::UnknownQuery {
-        name: name.to_owned(),
-        known: listed(catalogue().iter().map(|query| query.name.as_str())),
-    })
+    catalogue()
+        .iter()
+        .find(|query| query.name == name)
+        .ok_or_else(|| Error::UnknownQuery { name: name.to_owned(), known: listed(catalogue().iter().map(|query| query.name.as_str())) })
 }
 
 /// Parses files, each as (name, text), and brings them into the order of [`catalogue`]; `is_table` says which names
@@ -55,8 +54,7 @@ pub fn parse(files: &[(&str, &str)], is_table: impl Fn(&str) -> bool) -> Result<
     let mut ordered: Vec<Query> = Vec::with_capacity(waiting.len());
     while ordered.len() < views.len() {
         let ready = waiting.iter().find(|(_, (query, reads))| {
-            query.kind == Kind::View
-                && reads.intersection(&views).all(|view| ordered.iter().any(|earlier| earlier.name == *view))
+            query.kind == Kind::View && reads.intersection(&views).all(|view| ordered.iter().any(|earlier| earlier.name == *view))
         });
         let Some(name) = ready.map(|(name, _)| name.clone()) else {
             let (stuck, _) = waiting.values().find(|(query, _)| query.kind == Kind::View).expect("views are left");

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use aws_sdk_athena::Client;
 use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_athena::types::{
-    QueryExecution, QueryExecutionContext, QueryExecutionState, ResultConfiguration, StatementType,
-};
+use aws_sdk_athena::types::{QueryExecution, QueryExecutionContext, QueryExecutionState, ResultConfiguration, StatementType};
 use futures::future::{Either, select};
 use futures::stream::{Stream, TryStreamExt as _, try_unfold};
 use tracing::debug;
@@ -23,8 +21,7 @@ use crate::{Answer, Error, Page};
 const PAGE_ROWS: i32 = 1000;
 
 /// Error codes that mean: too many calls.
-const THROTTLED: [&str; 5] =
-    ["TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "SlowDown"];
+const THROTTLED: [&str; 5] = ["TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "SlowDown"];
 
 /// A statement to run, where, and for how long.
 #[derive(Debug, Clone)]
@@ -114,12 +111,8 @@ enum Next {
 }
 
 async fn gather(client: &Client, execution: &Execution) -> Result<Answer, Error> {
-    let mut answer = Answer {
-        columns: Vec::new(),
-        rows: Vec::new(),
-        scanned_bytes: execution.scanned_bytes,
-        execution_id: execution.id.clone(),
-    };
+    let mut answer =
+        Answer { columns: Vec::new(), rows: Vec::new(), scanned_bytes: execution.scanned_bytes, execution_id: execution.id.clone() };
     let mut pages = pin!(pages(client, execution));
     while let Some(page) = pages.try_next().await? {
         answer.columns = page.columns;
@@ -197,12 +190,8 @@ fn progress(execution: &QueryExecution) -> Result<Option<Execution>, Failure> {
                 may_have_header: execution.statement_type() == Some(&StatementType::Dml),
             }))
         }
-        Some(QueryExecutionState::Failed) => {
-            Err(Failure::Final(Error::Refused { execution: Some(id), message: message() }))
-        }
-        Some(QueryExecutionState::Cancelled) => {
-            Err(Failure::Final(Error::Stopped { execution: id, message: message() }))
-        }
+        Some(QueryExecutionState::Failed) => Err(Failure::Final(Error::Refused { execution: Some(id), message: message() })),
+        Some(QueryExecutionState::Cancelled) => Err(Failure::Final(Error::Stopped { execution: id, message: message() })),
         Some(_) => Ok(None),
         None => Err(missing("GetQueryExecution", "the state")),
     }

@@ -39,10 +39,7 @@ mod tests {
         let column = |name: &str| ResultColumn { name: name.to_owned(), kind: "varchar".to_owned() };
         let answer = Answer {
             columns: vec![column("a"), column("b \"c\"")],
-            rows: vec![
-                vec![None, Some(String::new())],
-                vec![Some("say \"hi\", twice\n".to_owned()), Some("1".to_owned())],
-            ],
+            rows: vec![vec![None, Some(String::new())], vec![Some("say \"hi\", twice\n".to_owned()), Some("1".to_owned())]],
             scanned_bytes: 0,
             execution_id: "e".to_owned(),
         };

@@ -22,8 +22,22 @@ use crate::{Error, Kind, OutputColumn, Parameter, ParameterKind, Query};
 
 /// Types of output columns, without their arguments.
 const COLUMN_TYPES: [&str; 16] = [
-    "string", "varchar", "boolean", "tinyint", "smallint", "int", "integer", "bigint", "real", "float", "double",
-    "decimal", "date", "timestamp", "array", "map",
+    "string",
+    "varchar",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "integer",
+    "bigint",
+    "real",
+    "float",
+    "double",
+    "decimal",
+    "date",
+    "timestamp",
+    "array",
+    "map",
 ];
 
 /// An entry of a header.
@@ -67,9 +81,7 @@ fn query(file: &str, text: &str) -> Result<Query, Fault> {
                 columns.push(column);
             }
             other => {
-                return Err(at_line(format!(
-                    "unknown header `{other}`: there are name, summary, kind, param and column"
-                )));
+                return Err(at_line(format!("unknown header `{other}`: there are name, summary, kind, param and column")));
             }
         }
     }
@@ -136,10 +148,7 @@ fn checked_name(file: &str, name: &str) -> Result<String, String> {
 }
 
 fn kind_of(word: &str) -> Result<Kind, String> {
-    [Kind::Query, Kind::View]
-        .into_iter()
-        .find(|kind| kind.name() == word)
-        .ok_or_else(|| format!("kind is query or view, not `{word}`"))
+    [Kind::Query, Kind::View].into_iter().find(|kind| kind.name() == word).ok_or_else(|| format!("kind is query or view, not `{word}`"))
 }
 
 /// `from date 2026-01-01 First day.`
@@ -200,8 +209,7 @@ fn quoted_or_word(text: &str) -> Result<Option<(String, &str)>, String> {
 fn statement(text: &str, at: usize) -> Result<(usize, String), Fault> {
     let body = text[at..].trim_start();
     let start = text.len() - body.len();
-    let pieces = tokens(body)
-        .map_err(|unclosed| (line_of(text, start + unclosed.at), format!("a {} does not end", unclosed.what)))?;
+    let pieces = tokens(body).map_err(|unclosed| (line_of(text, start + unclosed.at), format!("a {} does not end", unclosed.what)))?;
     let last = pieces.iter().rposition(|piece| !piece.is_blank() && !piece.is_symbol(";"));
     let Some(last) = last else {
         return Err((line_of(text, at), "there is no statement below the header".to_owned()));
@@ -213,13 +221,7 @@ fn statement(text: &str, at: usize) -> Result<(usize, String), Fault> {
 }
 
 /// The statement uses what is declared, all of it and nothing else.
-fn check_parameters(
-    text: &str,
-    start: usize,
-    sql: &str,
-    kind: Kind,
-    declared: &[(usize, Parameter)],
-) -> Result<(), Fault> {
+fn check_parameters(text: &str, start: usize, sql: &str, kind: Kind, declared: &[(usize, Parameter)]) -> Result<(), Fault> {
     let line = |at: usize| line_of(text, start + at);
     let pieces = tokens(sql).map_err(|unclosed| (line(unclosed.at), format!("a {} does not end", unclosed.what)))?;
     if let Some(placeholder) = pieces.iter().find(|piece| piece.kind == TokenKind::Placeholder) {
@@ -243,8 +245,7 @@ fn check_parameters(
 }
 
 fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[cfg(test)]

@@ -66,10 +66,7 @@ mod tests {
 
     fn answer(columns: &[(&str, &str)], rows: &[&[Option<&str>]]) -> Answer {
         Answer {
-            columns: columns
-                .iter()
-                .map(|(name, kind)| ResultColumn { name: (*name).to_owned(), kind: (*kind).to_owned() })
-                .collect(),
+            columns: columns.iter().map(|(name, kind)| ResultColumn { name: (*name).to_owned(), kind: (*kind).to_owned() }).collect(),
             rows: rows.iter().map(|row| row.iter().map(|value| value.map(str::to_owned)).collect()).collect(),
             scanned_bytes: 0,
             execution_id: "e".to_owned(),

@@ -8,10 +8,8 @@ use crate::tokens::{Token, TokenKind};
 const FROM_FUNCTIONS: [&str; 4] = ["extract", "trim", "substring", "overlay"];
 
 /// Keywords that end a FROM clause.
-const CLAUSES: [&str; 13] = [
-    "select", "where", "group", "having", "window", "order", "limit", "offset", "fetch", "union", "except", "intersect",
-    "values",
-];
+const CLAUSES: [&str; 13] =
+    ["select", "where", "group", "having", "window", "order", "limit", "offset", "fetch", "union", "except", "intersect", "values"];
 
 /// What is known within one pair of parentheses.
 #[derive(Default)]
@@ -31,9 +29,7 @@ pub(crate) fn relations(tokens: &[Token<'_>]) -> BTreeSet<String> {
     let tokens: Vec<&Token<'_>> = tokens.iter().filter(|token| !token.is_blank()).collect();
     let is_symbol = |at: usize, symbol: &str| tokens.get(at).is_some_and(|token| token.is_symbol(symbol));
     let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(word));
-    let is_name = |at: usize| {
-        tokens.get(at).is_some_and(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted))
-    };
+    let is_name = |at: usize| tokens.get(at).is_some_and(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted));
     let mut found = BTreeSet::new();
     let mut expressions = BTreeSet::new();
     let mut scopes = vec![Scope::default()];
@@ -45,8 +41,7 @@ pub(crate) fn relations(tokens: &[Token<'_>]) -> BTreeSet<String> {
         if token.is_symbol("(") {
             let named_by = at.checked_sub(1).filter(|before| is_name(*before));
             let expects = std::mem::take(&mut scope.expects);
-            let is_from_function = named_by
-                .is_some_and(|before| FROM_FUNCTIONS.iter().any(|function| tokens[before].is_word(function)));
+            let is_from_function = named_by.is_some_and(|before| FROM_FUNCTIONS.iter().any(|function| tokens[before].is_word(function)));
             scopes.push(Scope { is_from_function, in_from: expects, expects, named_by });
         } else if token.is_symbol(")") && depth > 1 {
             let closed = scopes.pop().and_then(|scope| scope.named_by);

@@ -86,9 +86,7 @@ pub(crate) fn line_of(text: &str, at: usize) -> usize {
 fn piece(rest: &str, first: char) -> Result<(TokenKind, usize), &'static str> {
     Ok(match first {
         '-' if rest.starts_with("--") => (TokenKind::Comment, rest.find('\n').unwrap_or(rest.len())),
-        '/' if rest.starts_with("/*") => {
-            (TokenKind::Comment, rest[2..].find("*/").map(|end| end + 4).ok_or("comment")?)
-        }
+        '/' if rest.starts_with("/*") => (TokenKind::Comment, rest[2..].find("*/").map(|end| end + 4).ok_or("comment")?),
         '\'' => (TokenKind::Literal, quoted(rest, b'\'').ok_or("literal")?),
         '"' => (TokenKind::Quoted, quoted(rest, b'"').ok_or("quoted name")?),
         ':' if rest.starts_with("::") => (TokenKind::Symbol, 2),

@@ -18,8 +18,9 @@ const SENDERS: usize = 6;
 fn delivery(place: usize) -> Delivery {
     let at = "2026-03-01T12:00:00Z";
     if place.is_multiple_of(3) {
-        let events: Vec<_> =
-            (0..4).map(|event| json!({ "event_id": format!("g-{place}-{event}"), "name": "shot", "player_id": "p", "timestamp": at })).collect();
+        let events: Vec<_> = (0..4)
+            .map(|event| json!({ "event_id": format!("g-{place}-{event}"), "name": "shot", "player_id": "p", "timestamp": at }))
+            .collect();
         return Delivery { source: "game", topic: String::new(), body: json!({ "events": events }).to_string().into_bytes() };
     }
     let body = json!({ "id": 9_007_199_254_740_993_u64 + place as u64, "updated_at": at, "currency": "EUR", "total_price": "1.10", "line_items": [] });
@@ -87,8 +88,10 @@ fn judge(up: &Up) {
         (0..DELIVERIES).filter(|place| place % 3 != 0).map(|place| ((9_007_199_254_740_993_u64 + place as u64).to_string(), 1)).collect();
     assert_eq!(orders, expected);
     let events = count("SELECT provider_event_id AS k, count(*) AS n FROM game_events GROUP BY provider_event_id");
-    let expected: BTreeMap<String, i64> =
-        (0..DELIVERIES).filter(|place| place % 3 == 0).flat_map(|place| (0..4).map(move |event| (format!("g-{place}-{event}"), 1))).collect();
+    let expected: BTreeMap<String, i64> = (0..DELIVERIES)
+        .filter(|place| place % 3 == 0)
+        .flat_map(|place| (0..4).map(move |event| (format!("g-{place}-{event}"), 1)))
+        .collect();
     assert_eq!(events, expected);
     let unequal = up.rows("SELECT count(*) AS n FROM pipeline_counts WHERE received <> stored + duplicates + rejected + refused");
     assert_eq!(unequal[0]["n"], 0);

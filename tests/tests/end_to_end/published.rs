@@ -16,7 +16,8 @@ use crate::deliveries::{ACCOUNTS, Delivery, SECRETS};
 use crate::running::Up;
 
 /// Folders of the material, and the source that they are deliveries of.
-const FOLDERS: [(&str, &str); 4] = [("shopify", "shopify"), ("zendesk", "zendesk"), ("riot/match-v5", "game"), ("standard-webhooks", "game")];
+const FOLDERS: [(&str, &str); 4] =
+    [("shopify", "shopify"), ("zendesk", "zendesk"), ("riot/match-v5", "game"), ("standard-webhooks", "game")];
 /// What analysts never see, and so may hold personal data until it expires.
 const CLOSED: [&str; 5] = ["raw", "spill", "errors", "quarantine", "restricted"];
 
@@ -29,7 +30,8 @@ struct Published {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_published_delivery_is_found_again_once_and_without_personal_data() {
-    let Some(material) = std::env::var_os("FRESHET_MATERIAL").map(|folder| PathBuf::from(folder).join("payloads")).filter(|folder| folder.is_dir())
+    let Some(material) =
+        std::env::var_os("FRESHET_MATERIAL").map(|folder| PathBuf::from(folder).join("payloads")).filter(|folder| folder.is_dir())
     else {
         eprintln!("skipped: FRESHET_MATERIAL names no folder of published deliveries");
         return;
@@ -120,7 +122,11 @@ fn find_each(up: &Up, published: &[Published]) {
         }
     }
     for row in up.rows("SELECT reason, message FROM rejected_events") {
-        assert!(row["reason"].as_str().is_some_and(|reason| !reason.is_empty()) && row["message"].as_str().is_some_and(|message| message.len() > 10), "{row}");
+        assert!(
+            row["reason"].as_str().is_some_and(|reason| !reason.is_empty())
+                && row["message"].as_str().is_some_and(|message| message.len() > 10),
+            "{row}"
+        );
     }
 }
 
@@ -144,7 +150,8 @@ fn values_are_right(up: &Up, published: &[Published]) {
     let mut compared = 0;
     for delivery in published.iter().filter(|delivery| delivery.source == "shopify" && delivery.topic.starts_with("orders/")) {
         let Ok(body) = serde_json::from_slice::<Value>(&delivery.body) else { continue };
-        let (Some(row), Some(id), Some(total)) = (orders.get(payload_hashes(delivery).first().unwrap()), body["id"].as_u64(), body["total_price"].as_str())
+        let (Some(row), Some(id), Some(total)) =
+            (orders.get(payload_hashes(delivery).first().unwrap()), body["id"].as_u64(), body["total_price"].as_str())
         else {
             continue;
         };
@@ -168,7 +175,11 @@ fn values_are_right(up: &Up, published: &[Published]) {
         let Ok(body) = serde_json::from_slice::<Value>(&delivery.body) else { continue };
         let hashes = payload_hashes(delivery);
         for participant in body.pointer("/info/participants").and_then(Value::as_array).into_iter().flatten() {
-            let row = participants.iter().find(|row| hashes.contains(row["payload_hash"].as_str().unwrap()) && row["puuid"] == participant["puuid"] && row["gold_earned"] == participant["goldEarned"]);
+            let row = participants.iter().find(|row| {
+                hashes.contains(row["payload_hash"].as_str().unwrap())
+                    && row["puuid"] == participant["puuid"]
+                    && row["gold_earned"] == participant["goldEarned"]
+            });
             assert_eq!(row.map(|row| &row["kills"]), Some(&participant["kills"]), "{}", delivery.file.display());
             compared += 1;
         }
@@ -223,7 +234,8 @@ fn search_files(path: &Path, search: &impl Fn(&str, &str)) {
 fn personal_values(body: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(body);
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "@._+-".contains(c)));
-    let is_address = |word: &&str| word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.trim_end_matches('.').contains('.'));
+    let is_address =
+        |word: &&str| word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.trim_end_matches('.').contains('.'));
     let mut found: BTreeSet<String> = words.filter(is_address).map(str::to_owned).collect();
     collect(&serde_json::from_slice(body).unwrap_or_default(), &mut found);
     found

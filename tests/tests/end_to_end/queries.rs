@@ -45,7 +45,8 @@ fn names_in(name: &str) -> BTreeSet<String> {
 fn line(table: &Table, index: usize, given: &Map<String, Value>) -> String {
     let mut row = Map::new();
     if !table.computed {
-        let owner = Contract::embedded().sources().iter().find(|source| source.tables.iter().any(|other| other.name == table.name)).unwrap();
+        let owner =
+            Contract::embedded().sources().iter().find(|source| source.tables.iter().any(|other| other.name == table.name)).unwrap();
         let source = match owner.name.as_str() {
             "lake" => given.get("source").and_then(Value::as_str).unwrap_or("shopify"),
             source => source,
@@ -117,14 +118,15 @@ fn statement(query: &Query, case: &Value, now: Option<&str>) -> (String, Vec<Str
     if query.kind == Kind::View {
         return (format!("SELECT * FROM {} WHERE {}", query.name, case["where"].as_str().unwrap_or("true")), Vec::new());
     }
-    let values: BTreeMap<String, String> = case["parameters"].as_object().map_or_else(BTreeMap::new, |given| {
-        given.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
-    });
+    let values: BTreeMap<String, String> = case["parameters"]
+        .as_object()
+        .map_or_else(BTreeMap::new, |given| given.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect());
     let bound = bind(query, &values).unwrap();
     let sql = match now.map(|now| now.trim_end_matches('Z').replace('T', " ")) {
-        Some(now) => {
-            bound.sql.replace("localtimestamp", &format!("TIMESTAMP '{now}.000'")).replace("current_date", &format!("DATE '{}'", &now[..10]))
-        }
+        Some(now) => bound
+            .sql
+            .replace("localtimestamp", &format!("TIMESTAMP '{now}.000'"))
+            .replace("current_date", &format!("DATE '{}'", &now[..10])),
         None => bound.sql,
     };
     (sql, bound.parameters)
@@ -155,7 +157,8 @@ fn is_same(expected: &Value, found: &Value) -> bool {
 fn row_differences(query: &Query, case: &Value, answer: &Answer) -> Vec<String> {
     let all: Vec<&str> = answer.columns.iter().map(|column| column.name.as_str()).collect();
     let columns: Vec<&str> = case["columns"].as_array().map_or(all, |names| names.iter().map(|name| name.as_str().unwrap()).collect());
-    let pick = |row: &Map<String, Value>| columns.iter().map(|column| row.get(*column).cloned().unwrap_or(json!("no such column"))).collect();
+    let pick =
+        |row: &Map<String, Value>| columns.iter().map(|column| row.get(*column).cloned().unwrap_or(json!("no such column"))).collect();
     let mut expected: Vec<Vec<Value>> = case["rows"].as_array().unwrap().iter().map(|row| pick(row.as_object().unwrap())).collect();
     let mut found: Vec<Vec<Value>> = to_json(answer).iter().map(pick).collect();
     if query.kind == Kind::View {

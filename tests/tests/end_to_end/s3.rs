@@ -78,7 +78,8 @@ async fn of_many_conditional_puts_one_wins() {
     for round in 0..20 {
         let key = format!("log/{round:020}.json");
         let writers = (0..8).map(|writer| {
-            let put = client.put_object().bucket(BUCKET).key(&key).if_none_match("*").body(ByteStream::from(format!("{writer}").into_bytes()));
+            let put =
+                client.put_object().bucket(BUCKET).key(&key).if_none_match("*").body(ByteStream::from(format!("{writer}").into_bytes()));
             async move { (writer, put.send().await) }
         });
         let outcomes = futures::future::join_all(writers).await;
@@ -92,7 +93,8 @@ async fn of_many_conditional_puts_one_wins() {
         }
     }
     let etag = put(&client, "swap", b"one").await;
-    let swap = |body: &'static [u8]| client.put_object().bucket(BUCKET).key("swap").if_match(&etag).body(ByteStream::from_static(body)).send();
+    let swap =
+        |body: &'static [u8]| client.put_object().bucket(BUCKET).key("swap").if_match(&etag).body(ByteStream::from_static(body)).send();
     swap(b"two").await.unwrap();
     assert_eq!(code(&swap(b"three").await.unwrap_err()), "PreconditionFailed");
     assert_eq!(get(&client, "swap").await, b"two");
@@ -107,8 +109,15 @@ async fn a_wrong_checksum_replaces_nothing() {
     let wrong = client.put_object().bucket(BUCKET).key("kept").checksum_crc32("AAAAAA==").body(ByteStream::from_static(b"new"));
     assert_eq!(code(&wrong.send().await.unwrap_err()), "BadDigest");
     assert_eq!(get(&client, "kept").await, b"old");
-    for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc32C, ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha1, ChecksumAlgorithm::Sha256] {
-        let put = client.put_object().bucket(BUCKET).key("kept").checksum_algorithm(algorithm.clone()).body(ByteStream::from_static(b"new"));
+    for algorithm in [
+        ChecksumAlgorithm::Crc32,
+        ChecksumAlgorithm::Crc32C,
+        ChecksumAlgorithm::Crc64Nvme,
+        ChecksumAlgorithm::Sha1,
+        ChecksumAlgorithm::Sha256,
+    ] {
+        let put =
+            client.put_object().bucket(BUCKET).key("kept").checksum_algorithm(algorithm.clone()).body(ByteStream::from_static(b"new"));
         put.send().await.unwrap_or_else(|error| panic!("{algorithm:?}: {error:?}"));
         assert_eq!(get(&client, "kept").await, b"new");
     }
@@ -124,7 +133,16 @@ async fn a_multipart_upload_is_one_object_in_the_end() {
     let id = upload.upload_id().unwrap();
     let mut parts = Vec::new();
     for (number, piece) in [(1, vec![b'a'; 5 * 1024 * 1024]), (2, vec![b'b'; 1_000])] {
-        let part = client.upload_part().bucket(BUCKET).key("large").upload_id(id).part_number(number).body(ByteStream::from(piece)).send().await.unwrap();
+        let part = client
+            .upload_part()
+            .bucket(BUCKET)
+            .key("large")
+            .upload_id(id)
+            .part_number(number)
+            .body(ByteStream::from(piece))
+            .send()
+            .await
+            .unwrap();
         parts.push(CompletedPart::builder().part_number(number).e_tag(part.e_tag.unwrap()).build());
     }
     assert_eq!(get(&client, "large").await, b"what was there");
@@ -164,7 +182,12 @@ async fn everything_is_there_after_a_restart_and_a_fault_is_made_once() {
     let (running, client) = start(folder.path()).await;
     let head = client.head_object().bucket(BUCKET).key("stays").send().await.unwrap();
     assert_eq!(head.e_tag(), Some(etag.as_str()));
-    running.order_fault(FaultOrder { service: "s3".to_owned(), operation: "GetObject".to_owned(), times: 1, fault: Fault::Error { status: 403, code: "AccessDenied".to_owned() } });
+    running.order_fault(FaultOrder {
+        service: "s3".to_owned(),
+        operation: "GetObject".to_owned(),
+        times: 1,
+        fault: Fault::Error { status: 403, code: "AccessDenied".to_owned() },
+    });
     let error = client.get_object().bucket(BUCKET).key("stays").send().await.unwrap_err();
     assert_eq!(code(&error), "AccessDenied");
     assert_eq!(get(&client, "stays").await, b"here");

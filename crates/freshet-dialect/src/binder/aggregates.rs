@@ -6,7 +6,9 @@ use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::{bool_and_or, correlation, count, covariance, min_max, regr, stddev, sum, variance};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{AggregateUDF, Expr};
-use datafusion::sql::sqlparser::ast::{self, DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr};
+use datafusion::sql::sqlparser::ast::{
+    self, DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
+};
 
 use super::calls::arguments;
 use super::{Binder, Bound, Scope, literal, literals, place};
@@ -18,9 +20,45 @@ use crate::scalar::Call;
 
 /// The aggregates that are known.
 pub(super) const NAMES: &[&str] = &[
-    "count", "count_if", "sum", "avg", "min", "max", "min_by", "max_by", "bool_and", "bool_or", "every", "arbitrary", "any_value", "array_agg", "listagg", "map_agg", "multimap_agg", "map_union",
-    "histogram", "approx_distinct", "approx_percentile", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop", "corr", "covar_samp", "covar_pop", "regr_slope", "regr_intercept",
-    "geometric_mean", "skewness", "kurtosis", "entropy", "bitwise_and_agg", "bitwise_or_agg", "bitwise_xor_agg",
+    "count",
+    "count_if",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "min_by",
+    "max_by",
+    "bool_and",
+    "bool_or",
+    "every",
+    "arbitrary",
+    "any_value",
+    "array_agg",
+    "listagg",
+    "map_agg",
+    "multimap_agg",
+    "map_union",
+    "histogram",
+    "approx_distinct",
+    "approx_percentile",
+    "stddev",
+    "stddev_samp",
+    "stddev_pop",
+    "variance",
+    "var_samp",
+    "var_pop",
+    "corr",
+    "covar_samp",
+    "covar_pop",
+    "regr_slope",
+    "regr_intercept",
+    "geometric_mean",
+    "skewness",
+    "kurtosis",
+    "entropy",
+    "bitwise_and_agg",
+    "bitwise_or_agg",
+    "bitwise_xor_agg",
 ];
 
 /// What stands beside an aggregate's arguments.
@@ -70,7 +108,10 @@ impl Binder {
         for item in order {
             let bound = self.expr(&item.expr, &inner)?;
             if distinct && !args.iter().any(|arg| arg.expr == bound.expr) {
-                return Err(refuse("EXPRESSION_NOT_IN_DISTINCT", "For aggregate function with DISTINCT, ORDER BY expressions must appear in arguments"));
+                return Err(refuse(
+                    "EXPRESSION_NOT_IN_DISTINCT",
+                    "For aggregate function with DISTINCT, ORDER BY expressions must appear in arguments",
+                ));
             }
             if !bound.kind.is_orderable() {
                 return Err(refuse("TYPE_MISMATCH", format!("ORDER BY can only be applied to orderable types (actual: {})", bound.kind)));
@@ -85,15 +126,26 @@ impl Binder {
     #[expect(clippy::too_many_lines, reason = "one arm an aggregate")]
     fn aggregate_of(&self, name: &str, mut args: Vec<Bound>, star: bool, clauses: &Clauses, windowed: bool) -> Result<Bound, Error> {
         let kinds: Vec<Kind> = args.iter().map(|arg| arg.kind.clone()).collect();
-        let wrong = || refuse("FUNCTION_NOT_FOUND", format!("Unexpected parameters ({}) for function {name}", kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+        let wrong = || {
+            refuse(
+                "FUNCTION_NOT_FOUND",
+                format!(
+                    "Unexpected parameters ({}) for function {name}",
+                    kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                ),
+            )
+        };
         let bound = |expr: Expr, kind: Kind| Ok(Bound { expr, kind });
         // The engine's windows know no DISTINCT.
         let gathered_distinct = windowed && clauses.distinct;
         match (name, kinds.as_slice()) {
-            ("count", []) if star || kinds.is_empty() => bound(clauses.call(count::count_udaf(), vec![literal(ScalarValue::Int64(Some(1)))]), Kind::BigInt),
+            ("count", []) if star || kinds.is_empty() => {
+                bound(clauses.call(count::count_udaf(), vec![literal(ScalarValue::Int64(Some(1)))]), Kind::BigInt)
+            }
             ("count", [_]) if !gathered_distinct => {
                 let arg = args.remove(0);
-                let expr = if matches!(arg.kind, Kind::Zoned(_)) && clauses.distinct { crate::conform::instant(arg.expr) } else { arg.expr };
+                let expr =
+                    if matches!(arg.kind, Kind::Zoned(_)) && clauses.distinct { crate::conform::instant(arg.expr) } else { arg.expr };
                 if matches!(arg.kind, Kind::Map(..)) && clauses.distinct {
                     return self.gathered("count_distinct", vec![Bound { expr, kind: arg.kind }], Kind::BigInt, clauses);
                 }
@@ -149,7 +201,8 @@ impl Binder {
                     return Err(wrong());
                 }
                 let kind = kind.clone();
-                let plain = kind.is_integer() || matches!(kind, Kind::Decimal(..) | Kind::Varchar(_) | Kind::Date | Kind::Timestamp(_) | Kind::Boolean);
+                let plain = kind.is_integer()
+                    || matches!(kind, Kind::Decimal(..) | Kind::Varchar(_) | Kind::Date | Kind::Timestamp(_) | Kind::Boolean);
                 if !plain {
                     let any = Clauses { distinct: false, filter: clauses.filter.clone(), orders: Vec::new() };
                     return self.gathered(name, args, kind, &any);
@@ -219,7 +272,8 @@ impl Binder {
                 if rest.len() == 1 {
                     bound.push(self.coerce(args[1].clone(), &Kind::Double)?);
                 }
-                let (share_kind, result) = if matches!(share, Kind::Array(_)) { (Kind::array(Kind::Double), Kind::array(kind)) } else { (Kind::Double, kind) };
+                let (share_kind, result) =
+                    if matches!(share, Kind::Array(_)) { (Kind::array(Kind::Double), Kind::array(kind)) } else { (Kind::Double, kind) };
                 bound.push(self.coerce(args.pop().unwrap_or_else(literals::null), &share_kind)?);
                 self.gathered(name, bound, result, clauses)
             }
@@ -235,7 +289,10 @@ impl Binder {
             }
             ("corr" | "covar_samp" | "covar_pop" | "regr_slope" | "regr_intercept", [a, b]) if a.is_number() && b.is_number() => {
                 let kind = if matches!(a, Kind::Double) || matches!(b, Kind::Double) { Kind::Double } else { Kind::Real };
-                let args = args.into_iter().map(|arg| self.coerce(arg, &kind).and_then(|arg| self.coerce(arg, &Kind::Double)).map(|arg| arg.expr)).collect::<Result<Vec<_>, _>>()?;
+                let args = args
+                    .into_iter()
+                    .map(|arg| self.coerce(arg, &kind).and_then(|arg| self.coerce(arg, &Kind::Double)).map(|arg| arg.expr))
+                    .collect::<Result<Vec<_>, _>>()?;
                 let udf = match name {
                     "corr" => correlation::corr_udaf(),
                     "covar_samp" => covariance::covar_samp_udaf(),
@@ -267,7 +324,10 @@ impl Binder {
             orders.push((*ascending, *nulls_first));
         }
         let udf = Gather::make(name, call, folding, clauses.distinct, orders, kinds);
-        Ok(Bound { expr: Expr::AggregateFunction(AggregateFunction::new_udf(udf, exprs, false, clauses.filter.clone(), vec![], None)), kind: result })
+        Ok(Bound {
+            expr: Expr::AggregateFunction(AggregateFunction::new_udf(udf, exprs, false, clauses.filter.clone(), vec![], None)),
+            kind: result,
+        })
     }
 
     /// A gathered aggregate without clauses, for subqueries.

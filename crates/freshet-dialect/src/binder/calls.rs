@@ -1,7 +1,9 @@
 //! Calls of functions: special forms, then aggregates and windows, then the table of signatures.
 
 use datafusion::logical_expr::{Expr, Operator};
-use datafusion::sql::sqlparser::ast::{DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value as AstValue};
+use datafusion::sql::sqlparser::ast::{
+    DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value as AstValue,
+};
 
 use super::expressions::at;
 use super::{Binder, Bound, Scope, literals, place};
@@ -98,7 +100,9 @@ impl Binder {
 
     /// Forms that bind their arguments in their own way.
     fn special(&self, name: &str, args: &[&Ast], ast: &Ast, scope: &Scope) -> Result<Option<Bound>, Error> {
-        let wrong = |expected: &str| refuse("FUNCTION_NOT_FOUND", format!("{}Unexpected parameters for function {name}. Expected: {expected}", place(ast)));
+        let wrong = |expected: &str| {
+            refuse("FUNCTION_NOT_FOUND", format!("{}Unexpected parameters for function {name}. Expected: {expected}", place(ast)))
+        };
         Ok(Some(match (name, args) {
             ("$cast", [value, kind]) => {
                 let kind = crate::type_names::parse(literal_text(kind)).map_err(|error| at(error, ast))?;
@@ -106,7 +110,9 @@ impl Binder {
                 // (github.com/cube-js/cube/issues/10779).
                 if let (Kind::Timestamp(_), Ast::AtTimeZone { timestamp, .. }) = (&kind, value) {
                     let value = self.expr(timestamp, scope)?;
-                    let value = self.cast(value, &Kind::Zoned(6)).and_then(|value| self.function("at_timezone", vec![value, literals::text("UTC")], ast))?;
+                    let value = self
+                        .cast(value, &Kind::Zoned(6))
+                        .and_then(|value| self.function("at_timezone", vec![value, literals::text("UTC")], ast))?;
                     return Ok(Some(self.cast(value, &kind).map_err(|error| at(error, ast))?));
                 }
                 let value = self.expr(value, scope)?;
@@ -145,7 +151,17 @@ impl Binder {
             }
             ("grouping", args) if !args.is_empty() => {
                 let args = args.iter().map(|arg| self.expr(arg, scope).map(|bound| bound.expr)).collect::<Result<Vec<_>, _>>()?;
-                Bound { expr: Expr::AggregateFunction(datafusion::logical_expr::expr::AggregateFunction::new_udf(datafusion::functions_aggregate::grouping::grouping_udaf(), args, false, None, vec![], None)), kind: Kind::Integer }
+                Bound {
+                    expr: Expr::AggregateFunction(datafusion::logical_expr::expr::AggregateFunction::new_udf(
+                        datafusion::functions_aggregate::grouping::grouping_udaf(),
+                        args,
+                        false,
+                        None,
+                        vec![],
+                        None,
+                    )),
+                    kind: Kind::Integer,
+                }
             }
             ("concat", args) => {
                 let values = args.iter().map(|arg| self.expr(arg, scope)).collect::<Result<Vec<_>, _>>()?;
@@ -167,13 +183,19 @@ impl Binder {
                 self.function("normalize", args, ast)?
             }
             ("current_date", []) => literals::constant(Value::Int(self.now.div_euclid(crate::moments::DAY)), Kind::Date)?,
-            ("current_timestamp" | "now", []) => literals::constant(Value::Zoned(crate::moments::round(self.now, 3), "UTC".into()), Kind::Zoned(3))?,
+            ("current_timestamp" | "now", []) => {
+                literals::constant(Value::Zoned(crate::moments::round(self.now, 3), "UTC".into()), Kind::Zoned(3))?
+            }
             ("localtimestamp", []) => literals::constant(Value::Int(crate::moments::round(self.now, 3)), Kind::Timestamp(3))?,
-            ("localtime", []) => literals::constant(Value::Int(crate::moments::round(self.now, 3).rem_euclid(crate::moments::DAY) * 1000), Kind::Time(3))?,
+            ("localtime", []) => {
+                literals::constant(Value::Int(crate::moments::round(self.now, 3).rem_euclid(crate::moments::DAY) * 1000), Kind::Time(3))?
+            }
             ("current_timezone", []) => literals::text("UTC"),
             ("current_catalog", []) => literals::text(&self.catalog),
             ("current_schema", []) => literals::text(&self.schema),
-            ("$json_value" | "$json_query" | "$json_exists" | "$json_object" | "$json_array", args) => self.json_form(name, args, ast, scope)?,
+            ("$json_value" | "$json_query" | "$json_exists" | "$json_object" | "$json_array", args) => {
+                self.json_form(name, args, ast, scope)?
+            }
             _ => return Ok(None),
         }))
     }
@@ -209,13 +231,23 @@ impl Binder {
                     continue;
                 }
                 let kinds: Vec<Kind> = (0..args.len()).map(|at| holes.fill(line.parameter(at))).collect();
-                if exactly && args.iter().zip(&kinds).any(|(arg, kind)| !matches!((&arg.kind, kind), (Kind::Varchar(_), Kind::Varchar(_))) && common(&arg.kind, kind).as_ref() != Some(kind)) {
+                if exactly
+                    && args.iter().zip(&kinds).any(|(arg, kind)| {
+                        !matches!((&arg.kind, kind), (Kind::Varchar(_), Kind::Varchar(_))) && common(&arg.kind, kind).as_ref() != Some(kind)
+                    })
+                {
                     continue;
                 }
-                let Ok(args) = args.iter().cloned().zip(&kinds).map(|(arg, kind)| self.coerce(arg, kind)).collect::<Result<Vec<_>, _>>() else { continue };
+                let Ok(args) = args.iter().cloned().zip(&kinds).map(|(arg, kind)| self.coerce(arg, kind)).collect::<Result<Vec<_>, _>>()
+                else {
+                    continue;
+                };
                 let result = crate::functions::result(name, &kinds, holes.fill(&line.result));
                 let call = Call { args: kinds, result: result.clone(), lambdas: Vec::new() };
-                return Ok(Bound { expr: of_values(name, line.entry.body, call, line.entry.strict, args.into_iter().map(|arg| arg.expr).collect()), kind: result });
+                return Ok(Bound {
+                    expr: of_values(name, line.entry.body, call, line.entry.strict, args.into_iter().map(|arg| arg.expr).collect()),
+                    kind: result,
+                });
             }
         }
         if let Some(bound) = self.of_rows(name, &args)? {
@@ -230,20 +262,30 @@ impl Binder {
         let kinds: Vec<Kind> = args.iter().map(|arg| arg.kind.clone()).collect();
         let (line, result) = match (name, kinds.as_slice()) {
             ("zip", kinds) if kinds.len() > 1 && kinds.iter().all(|kind| matches!(kind, Kind::Array(_))) => {
-                let members = kinds.iter().map(|kind| (None, if let Kind::Array(of) = kind { (**of).clone() } else { Kind::Unknown })).collect();
+                let members =
+                    kinds.iter().map(|kind| (None, if let Kind::Array(of) = kind { (**of).clone() } else { Kind::Unknown })).collect();
                 ("$zip", Kind::array(Kind::Row(members)))
             }
-            ("map_entries", [Kind::Map(key, value)]) => ("$map_entries", Kind::array(Kind::Row(vec![(None, (**key).clone()), (None, (**value).clone())]))),
+            ("map_entries", [Kind::Map(key, value)]) => {
+                ("$map_entries", Kind::array(Kind::Row(vec![(None, (**key).clone()), (None, (**value).clone())])))
+            }
             ("map_from_entries" | "multimap_from_entries", [Kind::Array(of)]) => match &**of {
-                Kind::Row(fields) if fields.len() == 2 && name == "map_from_entries" => ("$map_from_entries", Kind::map(fields[0].1.clone(), fields[1].1.clone())),
-                Kind::Row(fields) if fields.len() == 2 => ("$multimap_from_entries", Kind::map(fields[0].1.clone(), Kind::array(fields[1].1.clone()))),
+                Kind::Row(fields) if fields.len() == 2 && name == "map_from_entries" => {
+                    ("$map_from_entries", Kind::map(fields[0].1.clone(), fields[1].1.clone()))
+                }
+                Kind::Row(fields) if fields.len() == 2 => {
+                    ("$multimap_from_entries", Kind::map(fields[0].1.clone(), Kind::array(fields[1].1.clone())))
+                }
                 _ => return Ok(None),
             },
             _ => return Ok(None),
         };
         let Some([line, ..]) = signatures::of(line) else { return Ok(None) };
         let call = Call { args: kinds, result: result.clone(), lambdas: Vec::new() };
-        Ok(Some(Bound { expr: of_values(name, line.entry.body, call, line.entry.strict, args.iter().map(|arg| arg.expr.clone()).collect()), kind: result }))
+        Ok(Some(Bound {
+            expr: of_values(name, line.entry.body, call, line.entry.strict, args.iter().map(|arg| arg.expr.clone()).collect()),
+            kind: result,
+        }))
     }
 
     /// `a || b`: texts, arrays, an array and an element, bytes.

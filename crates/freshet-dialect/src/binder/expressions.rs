@@ -3,7 +3,9 @@
 use datafusion::common::Column as PlanColumn;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, Operator};
-use datafusion::sql::sqlparser::ast::{AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr as Ast, Ident, Subscript, TrimWhereField, UnaryOperator};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr as Ast, Ident, Subscript, TrimWhereField, UnaryOperator,
+};
 
 use super::{Binder, Bound, Column, Scope, literals, place, reference};
 use crate::error::{Error, missing, refuse};
@@ -15,7 +17,10 @@ impl Binder {
     pub(super) fn condition(&self, ast: &Ast, scope: &Scope) -> Result<Expr, Error> {
         let bound = self.bind(ast, scope, true)?;
         if !matches!(bound.kind, Kind::Boolean | Kind::Unknown) {
-            return Err(refuse("TYPE_MISMATCH", format!("{}WHERE clause must evaluate to a boolean: actual type {}", place(ast), bound.kind)));
+            return Err(refuse(
+                "TYPE_MISMATCH",
+                format!("{}WHERE clause must evaluate to a boolean: actual type {}", place(ast), bound.kind),
+            ));
         }
         Ok(self.coerce(bound, &Kind::Boolean)?.expr)
     }
@@ -27,7 +32,10 @@ impl Binder {
     fn boolean(&self, ast: &Ast, scope: &Scope, condition: bool) -> Result<Expr, Error> {
         let bound = self.bind(ast, scope, condition)?;
         if !matches!(bound.kind, Kind::Boolean | Kind::Unknown) {
-            return Err(refuse("TYPE_MISMATCH", format!("{}Logical expression term must evaluate to a boolean (actual: {})", place(ast), bound.kind)));
+            return Err(refuse(
+                "TYPE_MISMATCH",
+                format!("{}Logical expression term must evaluate to a boolean (actual: {})", place(ast), bound.kind),
+            ));
         }
         Ok(self.coerce(bound, &Kind::Boolean)?.expr)
     }
@@ -42,8 +50,12 @@ impl Binder {
             Ast::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, scope),
             Ast::Value(value) => self.value(&value.value),
             Ast::TypedString(typed) => self.typed(typed),
-            Ast::BinaryOp { left, op: BinaryOperator::And, right } => truth(self.boolean(left, scope, condition)?.and(self.boolean(right, scope, condition)?)),
-            Ast::BinaryOp { left, op: BinaryOperator::Or, right } => truth(self.boolean(left, scope, false)?.or(self.boolean(right, scope, false)?)),
+            Ast::BinaryOp { left, op: BinaryOperator::And, right } => {
+                truth(self.boolean(left, scope, condition)?.and(self.boolean(right, scope, condition)?))
+            }
+            Ast::BinaryOp { left, op: BinaryOperator::Or, right } => {
+                truth(self.boolean(left, scope, false)?.or(self.boolean(right, scope, false)?))
+            }
             Ast::BinaryOp { left, op, right } => {
                 let (left, right) = (self.expr(left, scope)?, self.expr(right, scope)?);
                 self.binary(op, left, right).map_err(|error| at(error, ast))
@@ -143,10 +155,21 @@ impl Binder {
             Ast::IsTrue(_) | Ast::IsNotTrue(_) | Ast::IsFalse(_) | Ast::IsNotFalse(_) | Ast::IsUnknown(_) | Ast::IsNotUnknown(_) => {
                 Err(Error::Syntax { message: format!("{}mismatched input. Expecting: 'DISTINCT', 'NOT', 'NULL'", place(ast)) })
             }
-            Ast::ILike { .. } | Ast::SimilarTo { .. } | Ast::RLike { .. } | Ast::Cast { .. } | Ast::Collate { .. } | Ast::Struct { .. } | Ast::Dictionary(_) | Ast::Map(_) | Ast::Array(_) | Ast::Overlay { .. } => {
-                Err(Error::Syntax { message: format!("{}mismatched input: not Athena's grammar: {}", place(ast), shorten(&ast.to_string())) })
+            Ast::ILike { .. }
+            | Ast::SimilarTo { .. }
+            | Ast::RLike { .. }
+            | Ast::Cast { .. }
+            | Ast::Collate { .. }
+            | Ast::Struct { .. }
+            | Ast::Dictionary(_)
+            | Ast::Map(_)
+            | Ast::Array(_)
+            | Ast::Overlay { .. } => Err(Error::Syntax {
+                message: format!("{}mismatched input: not Athena's grammar: {}", place(ast), shorten(&ast.to_string())),
+            }),
+            Ast::Lambda(_) => {
+                Err(refuse("TYPE_MISMATCH", format!("{}Lambda expression should always be used inside a function", place(ast))))
             }
-            Ast::Lambda(_) => Err(refuse("TYPE_MISMATCH", format!("{}Lambda expression should always be used inside a function", place(ast)))),
             other => Err(missing(format!("{}{}", place(other), shorten(&other.to_string())))),
         }
     }
@@ -168,7 +191,11 @@ impl Binder {
         while let Some(scope) = here {
             for used in (1..=parts.len()).rev() {
                 let qualifier: Vec<&String> = parts[..used - 1].iter().rev().collect();
-                let mut found = scope.columns.iter().filter(|column| column.name.as_ref() == Some(&parts[used - 1]) && column.relation.len() >= qualifier.len() && column.relation.iter().zip(&qualifier).all(|(a, b)| a == *b));
+                let mut found = scope.columns.iter().filter(|column| {
+                    column.name.as_ref() == Some(&parts[used - 1])
+                        && column.relation.len() >= qualifier.len()
+                        && column.relation.iter().zip(&qualifier).all(|(a, b)| a == *b)
+                });
                 let Some(column) = found.next() else { continue };
                 if found.next().is_some() {
                     return Err(refuse("AMBIGUOUS_NAME", format!("{}Column '{}' is ambiguous", place(ast), parts[..used].join("."))));
@@ -183,7 +210,17 @@ impl Binder {
             here = scope.outer;
         }
         if let ([name], None) = (parts.as_slice(), words[0].quote_style)
-            && matches!(name.as_str(), "current_date" | "current_time" | "current_timestamp" | "localtime" | "localtimestamp" | "current_user" | "current_catalog" | "current_schema")
+            && matches!(
+                name.as_str(),
+                "current_date"
+                    | "current_time"
+                    | "current_timestamp"
+                    | "localtime"
+                    | "localtimestamp"
+                    | "current_user"
+                    | "current_catalog"
+                    | "current_schema"
+            )
         {
             return self.function(name, Vec::new(), ast);
         }
@@ -202,9 +239,14 @@ impl Binder {
 
     /// `row.field`.
     fn member(&self, row: Bound, name: &str, ast: &Ast) -> Result<Bound, Error> {
-        let Kind::Row(fields) = &row.kind else { return Err(refuse("TYPE_MISMATCH", format!("{}Expression is not of type ROW: {}", place(ast), row.kind))) };
-        let mut found = fields.iter().enumerate().filter(|(_, (known, _))| known.as_ref().is_some_and(|known| known.to_lowercase() == name));
-        let Some((at, (_, kind))) = found.next() else { return Err(refuse("COLUMN_NOT_FOUND", format!("{}Column '{name}' cannot be resolved", place(ast)))) };
+        let Kind::Row(fields) = &row.kind else {
+            return Err(refuse("TYPE_MISMATCH", format!("{}Expression is not of type ROW: {}", place(ast), row.kind)));
+        };
+        let mut found =
+            fields.iter().enumerate().filter(|(_, (known, _))| known.as_ref().is_some_and(|known| known.to_lowercase() == name));
+        let Some((at, (_, kind))) = found.next() else {
+            return Err(refuse("COLUMN_NOT_FOUND", format!("{}Column '{name}' cannot be resolved", place(ast))));
+        };
         if found.next().is_some() {
             return Err(refuse("AMBIGUOUS_NAME", format!("{}Ambiguous row field reference: {name}", place(ast))));
         }
@@ -221,9 +263,20 @@ impl Binder {
                     let position = self.expr(index, scope)?;
                     match &bound.kind {
                         Kind::Row(fields) => {
-                            let Ast::Value(value) = index else { return Err(refuse("INVALID_ARGUMENTS", "Subscript expression on ROW requires a constant index")) };
-                            let at: usize = value.value.to_string().parse().map_err(|_| refuse("INVALID_ARGUMENTS", "Subscript expression on ROW requires a constant index"))?;
-                            let (_, kind) = at.checked_sub(1).and_then(|at| fields.get(at)).cloned().ok_or_else(|| refuse("INVALID_FUNCTION_ARGUMENT", format!("Invalid subscript index: {at}. ROW has {} fields", fields.len())))?;
+                            let Ast::Value(value) = index else {
+                                return Err(refuse("INVALID_ARGUMENTS", "Subscript expression on ROW requires a constant index"));
+                            };
+                            let at: usize = value
+                                .value
+                                .to_string()
+                                .parse()
+                                .map_err(|_| refuse("INVALID_ARGUMENTS", "Subscript expression on ROW requires a constant index"))?;
+                            let (_, kind) = at.checked_sub(1).and_then(|at| fields.get(at)).cloned().ok_or_else(|| {
+                                refuse(
+                                    "INVALID_FUNCTION_ARGUMENT",
+                                    format!("Invalid subscript index: {at}. ROW has {} fields", fields.len()),
+                                )
+                            })?;
                             Bound { expr: crate::conform::field(bound.expr, at - 1, &kind), kind }
                         }
                         _ => self.function("$subscript", vec![bound, position], root)?,
@@ -251,9 +304,21 @@ impl Binder {
         let mut both = value.kind.clone();
         for item in &items {
             super::windows::check_constant(&item.expr)?;
-            both = common(&both, &item.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("{}IN value and list items must be the same type or coercible to a common type: {both}, {}", place(left), item.kind)))?;
+            both = common(&both, &item.kind).ok_or_else(|| {
+                refuse(
+                    "TYPE_MISMATCH",
+                    format!(
+                        "{}IN value and list items must be the same type or coercible to a common type: {both}, {}",
+                        place(left),
+                        item.kind
+                    ),
+                )
+            })?;
         }
-        if matches!(both, Kind::Real | Kind::Double | Kind::Zoned(_) | Kind::Array(_) | Kind::Map(..) | Kind::Row(_) | Kind::Json | Kind::Unknown) {
+        if matches!(
+            both,
+            Kind::Real | Kind::Double | Kind::Zoned(_) | Kind::Array(_) | Kind::Map(..) | Kind::Row(_) | Kind::Json | Kind::Unknown
+        ) {
             let mut any: Option<Expr> = None;
             for item in items {
                 let equal = self.compare(Operator::Eq, value.clone(), item)?.expr;
@@ -299,8 +364,18 @@ impl Binder {
 
     pub(super) fn row(&self, members: Vec<Bound>, names: Vec<Option<String>>) -> Result<Bound, Error> {
         let kind = Kind::Row(names.into_iter().zip(&members).map(|(name, member)| (name, member.kind.clone())).collect());
-        let call = crate::scalar::Call { args: members.iter().map(|member| member.kind.clone()).collect(), result: kind.clone(), lambdas: Vec::new() };
-        let expr = crate::scalar::of_values("row", |values, _| Ok(Value::Row(values.to_vec())), call, false, members.into_iter().map(|member| member.expr).collect());
+        let call = crate::scalar::Call {
+            args: members.iter().map(|member| member.kind.clone()).collect(),
+            result: kind.clone(),
+            lambdas: Vec::new(),
+        };
+        let expr = crate::scalar::of_values(
+            "row",
+            |values, _| Ok(Value::Row(values.to_vec())),
+            call,
+            false,
+            members.into_iter().map(|member| member.expr).collect(),
+        );
         Ok(Bound { expr, kind })
     }
 
@@ -311,8 +386,18 @@ impl Binder {
         }
         let members = members.into_iter().map(|member| self.coerce(member, &of)).collect::<Result<Vec<_>, _>>()?;
         let kind = Kind::array(of);
-        let call = crate::scalar::Call { args: members.iter().map(|member| member.kind.clone()).collect(), result: kind.clone(), lambdas: Vec::new() };
-        let expr = crate::scalar::of_values("array", |values, _| Ok(Value::List(values.to_vec())), call, false, members.into_iter().map(|member| member.expr).collect());
+        let call = crate::scalar::Call {
+            args: members.iter().map(|member| member.kind.clone()).collect(),
+            result: kind.clone(),
+            lambdas: Vec::new(),
+        };
+        let expr = crate::scalar::of_values(
+            "array",
+            |values, _| Ok(Value::List(values.to_vec())),
+            call,
+            false,
+            members.into_iter().map(|member| member.expr).collect(),
+        );
         if call_is_empty(&expr) {
             return literals::constant(Value::List(Vec::new()), kind);
         }
@@ -327,7 +412,9 @@ fn call_is_empty(expr: &Expr) -> bool {
 /// Puts the place of the syntax in front of a refusal that has none.
 pub(super) fn at(error: Error, ast: &Ast) -> Error {
     match error {
-        Error::Refused { code, message } if !message.starts_with("line ") => Error::Refused { code, message: format!("{}{message}", place(ast)) },
+        Error::Refused { code, message } if !message.starts_with("line ") => {
+            Error::Refused { code, message: format!("{}{message}", place(ast)) }
+        }
         other => other,
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use datafusion::common::{Column as PlanColumn, UnnestOptions};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery};
-use datafusion::sql::sqlparser::ast::{Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins};
+use datafusion::sql::sqlparser::ast::{
+    Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
+};
 
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
 use crate::error::{Error, missing, refuse};
@@ -77,7 +79,9 @@ impl Binder {
                     let plan = LogicalPlanBuilder::from(left.plan).cross_join(right.plan)?.filter(condition)?.build()?;
                     return Ok(Relation { plan, columns });
                 }
-                let plan = LogicalPlanBuilder::from(left.plan).join_on(right.plan, kind, datafusion::logical_expr::utils::split_conjunction_owned(condition))?.build()?;
+                let plan = LogicalPlanBuilder::from(left.plan)
+                    .join_on(right.plan, kind, datafusion::logical_expr::utils::split_conjunction_owned(condition))?
+                    .build()?;
                 Ok(Relation { plan, columns })
             }
             JoinConstraint::Using(names) => self.using(left, right, kind, names),
@@ -97,14 +101,16 @@ impl Binder {
             let name = name.to_string().trim_matches('"').to_lowercase();
             let find = |relation: &Relation| -> Result<Column, Error> {
                 let mut found = relation.columns.iter().filter(|column| column.name.as_deref() == Some(&name));
-                let column = found.next().ok_or_else(|| refuse("COLUMN_NOT_FOUND", format!("Column '{name}' is missing from a side of join")))?;
+                let column =
+                    found.next().ok_or_else(|| refuse("COLUMN_NOT_FOUND", format!("Column '{name}' is missing from a side of join")))?;
                 if found.next().is_some() {
                     return Err(refuse("AMBIGUOUS_NAME", format!("Column '{name}' is ambiguous")));
                 }
                 Ok(column.clone())
             };
             let (a, b) = (find(&left)?, find(&right)?);
-            let both = common(&a.kind, &b.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("Cannot apply operator: {} = {}", a.kind, b.kind)))?;
+            let both = common(&a.kind, &b.kind)
+                .ok_or_else(|| refuse("TYPE_MISMATCH", format!("Cannot apply operator: {} = {}", a.kind, b.kind)))?;
             let x = self.coerce(Bound { expr: reference(&a.id), kind: a.kind.clone() }, &both)?;
             let y = self.coerce(Bound { expr: reference(&b.id), kind: b.kind.clone() }, &both)?;
             conditions.push(self.compare(datafusion::logical_expr::Operator::Eq, x.clone(), y.clone())?.expr);
@@ -179,8 +185,16 @@ impl Binder {
                     relation
                 }
                 Named::Relation(relation) => {
-                    let columns: Vec<Column> = relation.columns.iter().map(|column| Column { id: self.id(&column.kind), ..column.clone() }).collect();
-                    let exprs: Vec<Expr> = relation.plan.schema().columns().into_iter().zip(&columns).map(|(from, to)| Expr::Column(from).alias(&to.id)).collect();
+                    let columns: Vec<Column> =
+                        relation.columns.iter().map(|column| Column { id: self.id(&column.kind), ..column.clone() }).collect();
+                    let exprs: Vec<Expr> = relation
+                        .plan
+                        .schema()
+                        .columns()
+                        .into_iter()
+                        .zip(&columns)
+                        .map(|(from, to)| Expr::Column(from).alias(&to.id))
+                        .collect();
                     Relation { plan: LogicalPlanBuilder::from(relation.plan.clone()).project(exprs)?.build()?, columns }
                 }
             };
@@ -233,7 +247,11 @@ impl Binder {
         let plan = if outer_ref_columns.is_empty() {
             relation.plan
         } else {
-            LogicalPlan::Subquery(Subquery { subquery: Arc::new(relation.plan), outer_ref_columns, spans: datafusion::common::Spans::new() })
+            LogicalPlan::Subquery(Subquery {
+                subquery: Arc::new(relation.plan),
+                outer_ref_columns,
+                spans: datafusion::common::Spans::new(),
+            })
         };
         let on = Expr::Literal(datafusion::common::ScalarValue::Boolean(Some(true)), None);
         let plan = match kind {
@@ -282,12 +300,24 @@ impl Binder {
         let list = Kind::array(row.clone());
         let zipped = crate::unnesting::zip(kinds, *with_ordinality, keep, &list, args);
         let id = self.id(&row);
-        let plan = LogicalPlanBuilder::from(left.plan).project(left.columns.iter().map(|column| reference(&column.id)).chain([zipped.alias(&id)]))?;
+        let plan = LogicalPlanBuilder::from(left.plan)
+            .project(left.columns.iter().map(|column| reference(&column.id)).chain([zipped.alias(&id)]))?;
         let options = UnnestOptions::new().with_preserve_nulls(false);
         let plan = plan.unnest_columns_with_options(vec![PlanColumn::new_unqualified(&id)], options)?;
-        let names = alias.as_ref().map(|alias| alias.columns.iter().map(|column| column.name.value.to_lowercase()).collect::<Vec<_>>()).unwrap_or_default();
+        let names = alias
+            .as_ref()
+            .map(|alias| alias.columns.iter().map(|column| column.name.value.to_lowercase()).collect::<Vec<_>>())
+            .unwrap_or_default();
         if !names.is_empty() && names.len() != members.len() {
-            return Err(refuse("MISMATCHED_COLUMN_ALIASES", format!("Column alias list has {} entries but '{}' has {} columns available", names.len(), alias.as_ref().map_or("unnest", |alias| &alias.name.value), members.len())));
+            return Err(refuse(
+                "MISMATCHED_COLUMN_ALIASES",
+                format!(
+                    "Column alias list has {} entries but '{}' has {} columns available",
+                    names.len(),
+                    alias.as_ref().map_or("unnest", |alias| &alias.name.value),
+                    members.len()
+                ),
+            ));
         }
         let qualifier: Vec<String> = alias.iter().map(|alias| alias.name.value.to_lowercase()).collect();
         let mut columns = left.columns.clone();
@@ -306,7 +336,9 @@ fn rename(mut relation: Relation, alias: Option<&TableAlias>) -> Result<Relation
     let Some(alias) = alias else { return Ok(relation) };
     let names: Vec<String> = alias.columns.iter().map(|column| column.name.value.to_lowercase()).collect();
     call(&mut relation, &names).map_err(|error| match error {
-        Error::Refused { code, message } => Error::Refused { code, message: message.replace("relation", &format!("'{}'", alias.name.value)) },
+        Error::Refused { code, message } => {
+            Error::Refused { code, message: message.replace("relation", &format!("'{}'", alias.name.value)) }
+        }
         other => other,
     })?;
     for column in &mut relation.columns {
@@ -322,7 +354,10 @@ fn call(relation: &mut Relation, names: &[String]) -> Result<(), Error> {
         return Ok(());
     }
     if names.len() != visible {
-        return Err(refuse("MISMATCHED_COLUMN_ALIASES", format!("Column alias list has {} entries but relation has {visible} columns available", names.len())));
+        return Err(refuse(
+            "MISMATCHED_COLUMN_ALIASES",
+            format!("Column alias list has {} entries but relation has {visible} columns available", names.len()),
+        ));
     }
     for (column, name) in relation.columns.iter_mut().filter(|column| !column.hidden).zip(names) {
         column.name = Some(name.clone());

@@ -28,23 +28,44 @@ impl Binder {
         if exprs.is_empty() {
             return Ok(None);
         }
-        let inner = Scope { columns: scope.columns.clone(), outer: scope.outer, is_lambda: false, ctes: scope.ctes.clone(), aliases: Vec::new(), windows: scope.windows.clone(), aggregates: false };
+        let inner = Scope {
+            columns: scope.columns.clone(),
+            outer: scope.outer,
+            is_lambda: false,
+            ctes: scope.ctes.clone(),
+            aliases: Vec::new(),
+            windows: scope.windows.clone(),
+            aggregates: false,
+        };
         let mut groups = Groups { keys: Vec::new(), sets: vec![Vec::new()] };
         for expr in exprs {
             let sets: Vec<Vec<usize>> = match expr {
-                Ast::GroupingSets(sets) => sets.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<_, _>>()?,
+                Ast::GroupingSets(sets) => {
+                    sets.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<_, _>>()?
+                }
                 Ast::Rollup(parts) => {
                     let parts = parts.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<Vec<_>, _>>()?;
                     (0..=parts.len()).rev().map(|count| parts[..count].concat()).collect()
                 }
                 Ast::Cube(parts) => {
                     let parts = parts.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<Vec<_>, _>>()?;
-                    (0..1_usize << parts.len()).rev().map(|mask| parts.iter().enumerate().filter(|(at, _)| mask >> (parts.len() - 1 - at) & 1 == 1).flat_map(|(_, part)| part.clone()).collect()).collect()
+                    (0..1_usize << parts.len())
+                        .rev()
+                        .map(|mask| {
+                            parts
+                                .iter()
+                                .enumerate()
+                                .filter(|(at, _)| mask >> (parts.len() - 1 - at) & 1 == 1)
+                                .flat_map(|(_, part)| part.clone())
+                                .collect()
+                        })
+                        .collect()
                 }
                 Ast::Tuple(members) => vec![self.keys(members, items, &inner, &mut groups.keys)?],
                 other => vec![self.keys(std::slice::from_ref(other), items, &inner, &mut groups.keys)?],
             };
-            groups.sets = groups.sets.iter().flat_map(|before| sets.iter().map(move |set| before.iter().chain(set).copied().collect())).collect();
+            groups.sets =
+                groups.sets.iter().flat_map(|before| sets.iter().map(move |set| before.iter().chain(set).copied().collect())).collect();
         }
         for set in &mut groups.sets {
             set.sort_unstable();
@@ -57,11 +78,18 @@ impl Binder {
         let mut places = Vec::new();
         for member in members {
             let bound = match ordinal(member)? {
-                Some(at) => at.checked_sub(1).and_then(|at| items.get(at)).cloned().ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("GROUP BY position {at} is not in select list")))?,
+                Some(at) => at
+                    .checked_sub(1)
+                    .and_then(|at| items.get(at))
+                    .cloned()
+                    .ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("GROUP BY position {at} is not in select list")))?,
                 None => self.expr(member, scope)?,
             };
             if bound.expr.exists(|node| Ok(matches!(node, Expr::AggregateFunction(_) | Expr::WindowFunction(_))))? {
-                return Err(refuse("EXPRESSION_NOT_SCALAR", "GROUP BY clause cannot contain aggregations, window functions or grouping operations"));
+                return Err(refuse(
+                    "EXPRESSION_NOT_SCALAR",
+                    "GROUP BY clause cannot contain aggregations, window functions or grouping operations",
+                ));
             }
             places.push(match keys.iter().position(|known| known.expr == bound.expr) {
                 Some(at) => at,
@@ -75,7 +103,13 @@ impl Binder {
     }
 
     /// Groups a plan and puts columns in the places of groups and aggregates.
-    pub(super) fn aggregate(&self, plan: LogicalPlan, groups: Groups, aggregates: Vec<Expr>, exprs: Vec<Expr>) -> Result<(LogicalPlan, Vec<Expr>), Error> {
+    pub(super) fn aggregate(
+        &self,
+        plan: LogicalPlan,
+        groups: Groups,
+        aggregates: Vec<Expr>,
+        exprs: Vec<Expr>,
+    ) -> Result<(LogicalPlan, Vec<Expr>), Error> {
         let mut replaced: HashMap<Expr, Expr> = HashMap::new();
         let mut ids: Vec<String> = Vec::new();
         let mut computed: Vec<Expr> = Vec::new();
@@ -99,7 +133,9 @@ impl Binder {
         let group_exprs: Vec<Expr> = if is_plain {
             groups.sets.first().map(|set| set.iter().map(|at| reference(&ids[*at])).collect()).unwrap_or_default()
         } else {
-            vec![Expr::GroupingSet(GroupingSet::GroupingSets(groups.sets.iter().map(|set| set.iter().map(|at| reference(&ids[*at])).collect()).collect()))]
+            vec![Expr::GroupingSet(GroupingSet::GroupingSets(
+                groups.sets.iter().map(|set| set.iter().map(|at| reference(&ids[*at])).collect()).collect(),
+            ))]
         };
         let mut calls = Vec::new();
         for aggregate in aggregates {
@@ -115,7 +151,10 @@ impl Binder {
                 let Expr::AggregateFunction(mut call) = aggregate.clone() else { continue };
                 call.params.args = call.params.args.into_iter().map(|arg| replace(arg, &replaced)).collect::<Result<_, _>>()?;
                 if call.params.args.iter().any(|arg| !matches!(arg, Expr::Column(column) if ids.contains(&column.name))) {
-                    return Err(refuse("INVALID_ARGUMENTS", "The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level"));
+                    return Err(refuse(
+                        "INVALID_ARGUMENTS",
+                        "The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level",
+                    ));
                 }
                 Expr::AggregateFunction(call)
             } else {
@@ -133,7 +172,11 @@ impl Binder {
                 if let Expr::Column(column) = node
                     && known.index_of_column(column).is_err()
                 {
-                    return Err(refuse("EXPRESSION_NOT_AGGREGATE", "an expression of the select list must be an aggregate expression or appear in GROUP BY clause").into());
+                    return Err(refuse(
+                        "EXPRESSION_NOT_AGGREGATE",
+                        "an expression of the select list must be an aggregate expression or appear in GROUP BY clause",
+                    )
+                    .into());
                 }
                 Ok(TreeNodeRecursion::Continue)
             })?;

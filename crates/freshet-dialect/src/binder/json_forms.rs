@@ -50,7 +50,9 @@ impl Binder {
     }
 
     fn json_path(&self, name: &str, args: &[&Ast], _ast: &Ast, scope: &Scope) -> Result<Bound, Error> {
-        let [input, path, returning, wrapper, quotes, empty, empty_default, error, error_default] = args else { return Err(missing(name.to_owned())) };
+        let [input, path, returning, wrapper, quotes, empty, empty_default, error, error_default] = args else {
+            return Err(missing(name.to_owned()));
+        };
         let (input, _) = self.json_input(input, scope)?;
         if !input.kind.is_text() && !matches!(input.kind, Kind::Unknown) {
             return Err(refuse("TYPE_MISMATCH", format!("Cannot read input of type {} as JSON", input.kind)));
@@ -88,11 +90,20 @@ impl Binder {
                 }
                 // Nothing is no error: it has no items.
                 let nothing = input.str().trim().is_empty();
-                let found = if nothing { Ok(Vec::new()) } else { json::read(input.str()).ok_or_else(|| "not JSON".to_owned()).and_then(|json| evaluate_path(&json, &path)) };
+                let found = if nothing {
+                    Ok(Vec::new())
+                } else {
+                    json::read(input.str()).ok_or_else(|| "not JSON".to_owned()).and_then(|json| evaluate_path(&json, &path))
+                };
                 let other = |behaviour: Behaviour, at: usize, what: &str| -> Result<Value, Error> {
                     Ok(match behaviour {
                         Behaviour::Null => Value::Null,
-                        Behaviour::Error => return Err(fault(if what == "empty" { "JSON_VALUE_RESULT_ERROR" } else { "JSON_INPUT_CONVERSION_ERROR" }, format!("JSON path: {what}"))),
+                        Behaviour::Error => {
+                            return Err(fault(
+                                if what == "empty" { "JSON_VALUE_RESULT_ERROR" } else { "JSON_INPUT_CONVERSION_ERROR" },
+                                format!("JSON path: {what}"),
+                            ));
+                        }
                         Behaviour::Default => read(&arrays[at], row),
                         Behaviour::True => Value::Bool(true),
                         Behaviour::False => Value::Bool(false),
@@ -170,7 +181,10 @@ impl Binder {
                     let value = read(array, row);
                     if object && key.is_none() {
                         if value.is_null() {
-                            return Err(fault("INVALID_FUNCTION_ARGUMENT", "null value passed for JSON object key to JSON_OBJECT function"));
+                            return Err(fault(
+                                "INVALID_FUNCTION_ARGUMENT",
+                                "null value passed for JSON object key to JSON_OBJECT function",
+                            ));
                         }
                         key = Some(value.str().to_owned());
                         continue;

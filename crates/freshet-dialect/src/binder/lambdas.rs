@@ -5,9 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, LambdaFunction, OneOrManyWithParens};
 
@@ -39,9 +39,14 @@ impl Binder {
         let body = body
             .transform_down(|node| {
                 let take = match &node {
-                    Expr::Column(column) => !parameters.iter().any(|parameter| parameter.id == column.name) && !captured.iter().any(|(_, _, id)| *id == column.name),
+                    Expr::Column(column) => {
+                        !parameters.iter().any(|parameter| parameter.id == column.name)
+                            && !captured.iter().any(|(_, _, id)| *id == column.name)
+                    }
                     Expr::OuterReferenceColumn(..) | Expr::AggregateFunction(_) | Expr::WindowFunction(_) | Expr::ScalarSubquery(_) => true,
-                    Expr::InSubquery(_) | Expr::Exists(_) => return Err(missing("subqueries with EXISTS or IN inside TRY or a lambda").into()),
+                    Expr::InSubquery(_) | Expr::Exists(_) => {
+                        return Err(missing("subqueries with EXISTS or IN inside TRY or a lambda").into());
+                    }
                     _ => false,
                 };
                 if !take {
@@ -74,10 +79,14 @@ impl Binder {
         let Some(lines) = signatures::of(name) else {
             return Err(refuse("FUNCTION_NOT_FOUND", format!("{}Function '{name}' not registered", place(ast))));
         };
-        let plain: Vec<Option<Bound>> = args.iter().map(|arg| if matches!(arg, Ast::Lambda(_)) { Ok(None) } else { self.expr(arg, scope).map(Some) }).collect::<Result<_, _>>()?;
+        let plain: Vec<Option<Bound>> = args
+            .iter()
+            .map(|arg| if matches!(arg, Ast::Lambda(_)) { Ok(None) } else { self.expr(arg, scope).map(Some) })
+            .collect::<Result<_, _>>()?;
         let mut last: Option<Error> = None;
         for line in lines {
-            let fits = line.takes(args.len()) && plain.iter().enumerate().all(|(at, arg)| arg.is_none() == matches!(line.parameter(at), Pattern::Function(..)));
+            let fits = line.takes(args.len())
+                && plain.iter().enumerate().all(|(at, arg)| arg.is_none() == matches!(line.parameter(at), Pattern::Function(..)));
             if !fits {
                 continue;
             }
@@ -94,7 +103,15 @@ impl Binder {
         Err(last.unwrap_or_else(|| mismatch(&place(ast), name, &kinds, &lines.iter().map(|line| line.entry.text).collect::<Vec<_>>())))
     }
 
-    fn lambda_line(&self, name: &str, line: &signatures::Signature, plain: &[Option<Bound>], args: &[&Ast], mut holes: Holes, scope: &Scope) -> Result<Bound, Error> {
+    fn lambda_line(
+        &self,
+        name: &str,
+        line: &signatures::Signature,
+        plain: &[Option<Bound>],
+        args: &[&Ast],
+        mut holes: Holes,
+        scope: &Scope,
+    ) -> Result<Bound, Error> {
         let mut bodies = Vec::new();
         for (at, arg) in args.iter().enumerate() {
             let (Ast::Lambda(lambda), Pattern::Function(parameters, result)) = (arg, line.parameter(at)) else { continue };
@@ -106,8 +123,20 @@ impl Binder {
             }
             let wanted = holes.fill(result);
             // An accumulator keeps the type that it began with.
-            if name == "reduce" && before != Kind::Unknown && bodies.is_empty() && common(&before, &body.kind).as_ref() != Some(&before) && !matches!((&before, &body.kind), (Kind::Varchar(_), Kind::Varchar(_))) {
-                return Err(refuse("FUNCTION_NOT_FOUND", format!("{}Unexpected parameters for function reduce: the lambda gives {} for a state of {before}", place(arg), body.kind)));
+            if name == "reduce"
+                && before != Kind::Unknown
+                && bodies.is_empty()
+                && common(&before, &body.kind).as_ref() != Some(&before)
+                && !matches!((&before, &body.kind), (Kind::Varchar(_), Kind::Varchar(_)))
+            {
+                return Err(refuse(
+                    "FUNCTION_NOT_FOUND",
+                    format!(
+                        "{}Unexpected parameters for function reduce: the lambda gives {} for a state of {before}",
+                        place(arg),
+                        body.kind
+                    ),
+                ));
             }
             bodies.push((columns, body, wanted));
         }
@@ -126,7 +155,12 @@ impl Binder {
                 captured.push((exprs.len(), kind));
                 exprs.push(expr);
             }
-            lambdas.push(Lambda { body: compiled.body, schema: Arc::new(compiled.schema.as_arrow().clone()), parameters: columns.into_iter().map(|column| column.kind).collect(), captured });
+            lambdas.push(Lambda {
+                body: compiled.body,
+                schema: Arc::new(compiled.schema.as_arrow().clone()),
+                parameters: columns.into_iter().map(|column| column.kind).collect(),
+                captured,
+            });
         }
         let result = holes.fill(&line.result);
         let call = Call { args: kinds, result: result.clone(), lambdas };
@@ -139,10 +173,21 @@ impl Binder {
             OneOrManyWithParens::Many(parameters) => parameters.iter().map(|parameter| parameter.name.value.to_lowercase()).collect(),
         };
         if names.len() != kinds.len() {
-            return Err(refuse("INVALID_PARAMETER_USAGE", format!("Expected a lambda that takes {} argument(s) but got {}", kinds.len(), names.len())));
+            return Err(refuse(
+                "INVALID_PARAMETER_USAGE",
+                format!("Expected a lambda that takes {} argument(s) but got {}", kinds.len(), names.len()),
+            ));
         }
         let columns: Vec<Column> = names.into_iter().zip(kinds).map(|(name, kind)| self.column(Some(name), vec![], kind.clone())).collect();
-        let inner = Scope { columns: columns.clone(), outer: Some(scope), is_lambda: true, ctes: scope.ctes.clone(), aliases: Vec::new(), windows: scope.windows.clone(), aggregates: false };
+        let inner = Scope {
+            columns: columns.clone(),
+            outer: Some(scope),
+            is_lambda: true,
+            ctes: scope.ctes.clone(),
+            aliases: Vec::new(),
+            windows: scope.windows.clone(),
+            aggregates: false,
+        };
         let body = self.expr(&lambda.body, &inner)?;
         Ok((columns, body))
     }

@@ -53,7 +53,10 @@ impl Binder {
             AstValue::UnicodeStringLiteral(content) => Ok(text(content)),
             AstValue::HexStringLiteral(digits) => {
                 let digits: String = digits.chars().filter(|c| !c.is_whitespace()).collect();
-                let bytes = (0..digits.len()).step_by(2).map(|at| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect::<Option<Vec<u8>>>();
+                let bytes = (0..digits.len())
+                    .step_by(2)
+                    .map(|at| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+                    .collect::<Option<Vec<u8>>>();
                 constant(Value::from(bytes.ok_or_else(|| invalid("binary", &digits))?), Kind::Varbinary)
             }
             AstValue::Boolean(value) => constant(Value::Bool(*value), Kind::Boolean),
@@ -148,14 +151,21 @@ fn timestamp(content: &str) -> Result<Bound, Error> {
 /// `INTERVAL '1-2' YEAR TO MONTH`, `INTERVAL '2 03:04' DAY TO MINUTE`.
 pub(super) fn interval(args: &[&Ast]) -> Result<Bound, Error> {
     let [content, from, to] = args else { return Err(invalid("interval", "")) };
-    let read = |ast: &Ast| if let Ast::Value(value) = ast { if let AstValue::SingleQuotedString(text) = &value.value { text.clone() } else { String::new() } } else { String::new() };
+    let read = |ast: &Ast| {
+        if let Ast::Value(value) = ast {
+            if let AstValue::SingleQuotedString(text) = &value.value { text.clone() } else { String::new() }
+        } else {
+            String::new()
+        }
+    };
     let (content, from, to) = (read(content), read(from), read(to));
     let (negative, body) = match content.trim().strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, content.trim().trim_start_matches('+')),
     };
     let failed = || invalid("interval", &content);
-    let whole = |text: &str| if text.bytes().all(|b| b.is_ascii_digit()) { text.parse::<i64>().map_err(|_| failed()) } else { Err(failed()) };
+    let whole =
+        |text: &str| if text.bytes().all(|b| b.is_ascii_digit()) { text.parse::<i64>().map_err(|_| failed()) } else { Err(failed()) };
     let units = ["day", "hour", "minute", "second"];
     let sign = if negative { -1 } else { 1 };
     match (from.as_str(), to.as_str()) {

@@ -25,7 +25,11 @@ impl Binder {
             return Ok(bound);
         }
         if bound.kind == Kind::Unknown {
-            let expr = if let Expr::Literal(ScalarValue::Null, _) = bound.expr { literal(ScalarValue::try_from(&to.arrow())?) } else { Expr::Cast(Cast::new(Box::new(bound.expr), to.arrow())) };
+            let expr = if let Expr::Literal(ScalarValue::Null, _) = bound.expr {
+                literal(ScalarValue::try_from(&to.arrow())?)
+            } else {
+                Expr::Cast(Cast::new(Box::new(bound.expr), to.arrow()))
+            };
             return Ok(Bound { expr, kind: to.clone() });
         }
         self.convert(bound, to)
@@ -70,7 +74,16 @@ impl Binder {
             return Ok(Bound { expr: bound.expr, kind: to.clone() });
         }
         let call = Call { args: vec![from], result: to.clone(), lambdas: Vec::new() };
-        Ok(Bound { expr: of_values("cast", |values, call| casts::cast(&values[0], &call.args[0], &call.result), call, *to != Kind::Json, vec![bound.expr]), kind: to.clone() })
+        Ok(Bound {
+            expr: of_values(
+                "cast",
+                |values, call| casts::cast(&values[0], &call.args[0], &call.result),
+                call,
+                *to != Kind::Json,
+                vec![bound.expr],
+            ),
+            kind: to.clone(),
+        })
     }
 
     /// `TRY_CAST(value AS type)`.
@@ -79,7 +92,16 @@ impl Binder {
             return Err(refuse("TYPE_MISMATCH", format!("Cannot cast {} to {to}", bound.kind)));
         }
         let call = Call { args: vec![bound.kind], result: to.clone(), lambdas: Vec::new() };
-        Ok(Bound { expr: of_values("try_cast", |values, call| Ok(casts::cast(&values[0], &call.args[0], &call.result).unwrap_or(Value::Null)), call, true, vec![bound.expr]), kind: to.clone() })
+        Ok(Bound {
+            expr: of_values(
+                "try_cast",
+                |values, call| Ok(casts::cast(&values[0], &call.args[0], &call.result).unwrap_or(Value::Null)),
+                call,
+                true,
+                vec![bound.expr],
+            ),
+            kind: to.clone(),
+        })
     }
 
     /// What a sort goes by: a zoned time's instant.
@@ -89,7 +111,9 @@ impl Binder {
 
     pub(super) fn binary(&self, op: &BinaryOperator, left: Bound, right: Bound) -> Result<Bound, Error> {
         match op {
-            BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::Modulo => self.arithmetic(op, left, right),
+            BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::Modulo => {
+                self.arithmetic(op, left, right)
+            }
             BinaryOperator::StringConcat => self.concat(vec![left, right]),
             other => self.compare(operator(other)?, left, right),
         }
@@ -122,7 +146,13 @@ impl Binder {
                     Operator::Gt => |values: &[Value], _: &Call| Ok(fact(&values[0], &values[1], std::cmp::Ordering::is_gt)?.into()),
                     _ => |values: &[Value], _: &Call| Ok(fact(&values[0], &values[1], std::cmp::Ordering::is_ge)?.into()),
                 };
-                of_values(&format!("compare {op}"), body, Call { args: vec![both.clone(), both.clone()], result: Kind::Boolean, lambdas: Vec::new() }, true, vec![a, b])
+                of_values(
+                    &format!("compare {op}"),
+                    body,
+                    Call { args: vec![both.clone(), both.clone()], result: Kind::Boolean, lambdas: Vec::new() },
+                    true,
+                    vec![a, b],
+                )
             }
             _ => binary(a, op, b),
         };
@@ -131,13 +161,27 @@ impl Binder {
 
     /// `IS DISTINCT FROM`, or its negation.
     pub(super) fn distinct(&self, left: Bound, right: Bound, distinct: bool) -> Result<Bound, Error> {
-        let both = common(&left.kind, &right.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("Cannot apply operator: {} IS DISTINCT FROM {}", left.kind, right.kind)))?;
+        let both = common(&left.kind, &right.kind)
+            .ok_or_else(|| refuse("TYPE_MISMATCH", format!("Cannot apply operator: {} IS DISTINCT FROM {}", left.kind, right.kind)))?;
         if both == Kind::Unknown {
             return literals::constant(Value::Bool(!distinct), Kind::Boolean);
         }
         let args = vec![self.coerce(left, &both)?.expr, self.coerce(right, &both)?.expr];
-        let body = if distinct { |values: &[Value], _: &Call| Ok(Value::Bool(!same(&values[0], &values[1]))) } else { |values: &[Value], _: &Call| Ok(Value::Bool(same(&values[0], &values[1]))) };
-        Ok(Bound { expr: of_values(if distinct { "is distinct" } else { "is not distinct" }, body, Call { args: vec![both.clone(), both], result: Kind::Boolean, lambdas: Vec::new() }, false, args), kind: Kind::Boolean })
+        let body = if distinct {
+            |values: &[Value], _: &Call| Ok(Value::Bool(!same(&values[0], &values[1])))
+        } else {
+            |values: &[Value], _: &Call| Ok(Value::Bool(same(&values[0], &values[1])))
+        };
+        Ok(Bound {
+            expr: of_values(
+                if distinct { "is distinct" } else { "is not distinct" },
+                body,
+                Call { args: vec![both.clone(), both], result: Kind::Boolean, lambdas: Vec::new() },
+                false,
+                args,
+            ),
+            kind: Kind::Boolean,
+        })
     }
 
     pub(super) fn negate(&self, value: Bound) -> Result<Bound, Error> {
@@ -145,7 +189,16 @@ impl Binder {
             Kind::DayTime | Kind::YearMonth => {
                 let kind = value.kind.clone();
                 let body = |values: &[Value], _: &Call| Ok(Value::Int(-values[0].int()));
-                Ok(Bound { expr: of_values("negate", body, Call { args: vec![kind.clone()], result: kind.clone(), lambdas: Vec::new() }, true, vec![value.expr]), kind })
+                Ok(Bound {
+                    expr: of_values(
+                        "negate",
+                        body,
+                        Call { args: vec![kind.clone()], result: kind.clone(), lambdas: Vec::new() },
+                        true,
+                        vec![value.expr],
+                    ),
+                    kind,
+                })
             }
             kind if kind.is_number() => {
                 let kind = kind.clone();
@@ -178,7 +231,8 @@ impl Binder {
         match both {
             Kind::Unknown => self.coerce(literals::null(), &Kind::Integer),
             Kind::Decimal(..) => {
-                let decimal = |bound: &Bound| bound.kind.as_decimal().or(if bound.kind == Kind::Unknown { both.as_decimal() } else { None });
+                let decimal =
+                    |bound: &Bound| bound.kind.as_decimal().or(if bound.kind == Kind::Unknown { both.as_decimal() } else { None });
                 let (Some(p), Some(q)) = (decimal(&left), decimal(&right)) else { return Err(inapplicable()) };
                 let (a, b) = (self.coerce(left, &Kind::Decimal(p.0, p.1))?, self.coerce(right, &Kind::Decimal(q.0, q.1))?);
                 decimals(op, p, q, a.expr, b.expr)
@@ -280,14 +334,22 @@ fn decimals(op: &BinaryOperator, (p1, s1): (u8, u8), (p2, s2): (u8, u8), left: E
                 BinaryOperator::Minus => lift(a, s1)?.checked_sub(lift(b, s2)?),
                 BinaryOperator::Multiply => a.checked_mul(b),
                 _ if b == 0 => return Err(fault("DIVISION_BY_ZERO", "Division by zero")),
-                BinaryOperator::Divide => return quotient(a, b, i32::from(scale) - i32::from(s1) + i32::from(s2)).filter(|value| value.abs() < limit).ok_or_else(overflow),
+                BinaryOperator::Divide => {
+                    return quotient(a, b, i32::from(scale) - i32::from(s1) + i32::from(s2))
+                        .filter(|value| value.abs() < limit)
+                        .ok_or_else(overflow);
+                }
                 _ => lift(a, s1)?.checked_rem(lift(b, s2)?),
             };
             result.filter(|value| value.abs() < limit).ok_or_else(overflow)
         };
         let arrays = arrays(args, if args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) { 1 } else { rows })?;
         let (a, b) = (arrays[0].as_primitive::<Decimal128Type>(), arrays[1].as_primitive::<Decimal128Type>());
-        let values = a.iter().zip(b.iter()).map(|(a, b)| a.zip(b).map(|(a, b)| one(a, b)).transpose()).collect::<Result<Decimal128Array, Error>>()?;
+        let values = a
+            .iter()
+            .zip(b.iter())
+            .map(|(a, b)| a.zip(b).map(|(a, b)| one(a, b)).transpose())
+            .collect::<Result<Decimal128Array, Error>>()?;
         let values = values.with_precision_and_scale(precision, i8::try_from(scale).unwrap_or(0))?;
         scalar_or_array(args, Arc::new(values), rows)
     });

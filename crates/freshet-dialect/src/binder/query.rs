@@ -6,7 +6,9 @@ use std::rc::Rc;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{Expr as Ast, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Value as AstValue, With};
+use datafusion::sql::sqlparser::ast::{
+    Expr as Ast, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Value as AstValue, With,
+};
 
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
 use crate::error::{Error, missing, refuse};
@@ -35,7 +37,12 @@ impl Binder {
     }
 
     pub(crate) fn query(&self, query: &Query, outer: Option<&Scope>, ctes: &Ctes) -> Result<Relation, Error> {
-        if !query.locks.is_empty() || query.for_clause.is_some() || query.settings.is_some() || query.format_clause.is_some() || !query.pipe_operators.is_empty() {
+        if !query.locks.is_empty()
+            || query.for_clause.is_some()
+            || query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty()
+        {
             return Err(Error::Syntax { message: "unexpected clause at the end of the query".to_owned() });
         }
         let ctes = match &query.with {
@@ -87,13 +94,23 @@ impl Binder {
         }
         let anchor = self.body(left, outer, ctes)?;
         if columns.len() != anchor.columns.len() {
-            return Err(refuse("MISMATCHED_COLUMN_ALIASES", format!("Column alias list has {} entries but relation has {} columns", columns.len(), anchor.columns.len())));
+            return Err(refuse(
+                "MISMATCHED_COLUMN_ALIASES",
+                format!("Column alias list has {} entries but relation has {} columns", columns.len(), anchor.columns.len()),
+            ));
         }
-        let work: Vec<Column> = anchor.columns.iter().zip(columns).map(|(column, called)| self.column(Some(called.clone()), vec![], column.kind.clone())).collect();
+        let work: Vec<Column> = anchor
+            .columns
+            .iter()
+            .zip(columns)
+            .map(|(column, called)| self.column(Some(called.clone()), vec![], column.kind.clone()))
+            .collect();
         let anchor_plan = rename(&anchor, &work)?;
         let table = format!("{name}_{}", self.next.get());
         let schema = anchor_plan.schema().as_arrow().clone();
-        let schema = datafusion::arrow::datatypes::Schema::new(schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>());
+        let schema = datafusion::arrow::datatypes::Schema::new(
+            schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
+        );
         let provider = std::sync::Arc::new(datafusion::catalog::cte_worktable::CteWorkTable::new(&table, schema.into()));
         let source = datafusion::datasource::provider_as_source(provider);
         let scan = LogicalPlanBuilder::scan(table.clone(), source, None)?.build()?;
@@ -105,8 +122,16 @@ impl Binder {
         }
         let mut exprs = Vec::new();
         for (column, target) in step.columns.iter().zip(&work) {
-            if !crate::kinds::coercible(&column.kind, &target.kind) || matches!((&column.kind, &target.kind), (Kind::Varchar(None), Kind::Varchar(Some(_)))) {
-                return Err(refuse("TYPE_MISMATCH", format!("recursion step relation output type ({}) is not coercible to recursion base relation output type ({})", column.kind, target.kind)));
+            if !crate::kinds::coercible(&column.kind, &target.kind)
+                || matches!((&column.kind, &target.kind), (Kind::Varchar(None), Kind::Varchar(Some(_))))
+            {
+                return Err(refuse(
+                    "TYPE_MISMATCH",
+                    format!(
+                        "recursion step relation output type ({}) is not coercible to recursion base relation output type ({})",
+                        column.kind, target.kind
+                    ),
+                ));
             }
             exprs.push(self.coerce(Bound { expr: reference(&column.id), kind: column.kind.clone() }, &target.kind)?.expr.alias(&target.id));
         }
@@ -145,7 +170,11 @@ impl Binder {
                 // A row as an expression is a row of the relation.
                 let cell = self.expr(single, &scope)?;
                 bound.push(match &cell.kind {
-                    Kind::Row(fields) => fields.iter().enumerate().map(|(at, (_, kind))| Bound { expr: crate::conform::field(cell.expr.clone(), at, kind), kind: kind.clone() }).collect(),
+                    Kind::Row(fields) => fields
+                        .iter()
+                        .enumerate()
+                        .map(|(at, (_, kind))| Bound { expr: crate::conform::field(cell.expr.clone(), at, kind), kind: kind.clone() })
+                        .collect(),
                     _ => vec![cell],
                 });
                 continue;
@@ -164,24 +193,32 @@ impl Binder {
         let mut kinds: Vec<Kind> = bound[0].iter().map(|cell| cell.kind.clone()).collect();
         for row in &bound[1..] {
             for (kind, cell) in kinds.iter_mut().zip(row) {
-                *kind = common(kind, &cell.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("Values rows have mismatched types: {kind} vs {}", cell.kind)))?;
+                *kind = common(kind, &cell.kind)
+                    .ok_or_else(|| refuse("TYPE_MISMATCH", format!("Values rows have mismatched types: {kind} vs {}", cell.kind)))?;
             }
         }
         let columns: Vec<Column> = kinds.iter().map(|kind| self.column(None, vec![], kind.clone())).collect();
         let mut coerced: Vec<Vec<Expr>> = Vec::new();
         for row in bound {
-            coerced.push(row.into_iter().zip(&kinds).map(|(cell, kind)| self.coerce(cell, kind).map(|cell| cell.expr)).collect::<Result<_, _>>()?);
+            coerced.push(
+                row.into_iter().zip(&kinds).map(|(cell, kind)| self.coerce(cell, kind).map(|cell| cell.expr)).collect::<Result<_, _>>()?,
+            );
         }
-        let constant = coerced.iter().flatten().all(|expr| expr.column_refs().is_empty() && !super::subqueries::has_subquery(expr) && !expr.is_volatile());
+        let constant = coerced
+            .iter()
+            .flatten()
+            .all(|expr| expr.column_refs().is_empty() && !super::subqueries::has_subquery(expr) && !expr.is_volatile());
         if constant && coerced.len() > 1 {
             let builder = LogicalPlanBuilder::values(coerced)?;
             let names: Vec<_> = builder.schema().columns();
-            let plan = builder.project(names.into_iter().zip(&columns).map(|(column, own)| Expr::Column(column).alias(&own.id)))?.build()?;
+            let plan =
+                builder.project(names.into_iter().zip(&columns).map(|(column, own)| Expr::Column(column).alias(&own.id)))?.build()?;
             return Ok(Relation { plan, columns });
         }
         let mut plan: Option<LogicalPlan> = None;
         for row in coerced {
-            let one = LogicalPlanBuilder::empty(true).project(row.into_iter().zip(&columns).map(|(expr, own)| expr.alias(&own.id)))?.build()?;
+            let one =
+                LogicalPlanBuilder::empty(true).project(row.into_iter().zip(&columns).map(|(expr, own)| expr.alias(&own.id)))?.build()?;
             plan = Some(match plan {
                 None => one,
                 Some(before) => LogicalPlanBuilder::from(before).union(one)?.build()?,
@@ -196,14 +233,20 @@ impl Binder {
             SetQuantifier::None | SetQuantifier::Distinct => false,
             _ => return Err(Error::Syntax { message: "BY NAME is not Athena's".to_owned() }),
         };
-        let (left_columns, right_columns): (Vec<_>, Vec<_>) = (left.columns.iter().filter(|c| !c.hidden).collect(), right.columns.iter().filter(|c| !c.hidden).collect());
+        let (left_columns, right_columns): (Vec<_>, Vec<_>) =
+            (left.columns.iter().filter(|c| !c.hidden).collect(), right.columns.iter().filter(|c| !c.hidden).collect());
         if left_columns.len() != right_columns.len() {
-            return Err(refuse("TYPE_MISMATCH", format!("{op} query has different number of fields: {}, {}", left_columns.len(), right_columns.len())));
+            return Err(refuse(
+                "TYPE_MISMATCH",
+                format!("{op} query has different number of fields: {}, {}", left_columns.len(), right_columns.len()),
+            ));
         }
         let mut columns = Vec::new();
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for (at, (x, y)) in left_columns.iter().zip(&right_columns).enumerate() {
-            let kind = common(&x.kind, &y.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("column {} in {op} query has incompatible types: {}, {}", at + 1, x.kind, y.kind)))?;
+            let kind = common(&x.kind, &y.kind).ok_or_else(|| {
+                refuse("TYPE_MISMATCH", format!("column {} in {op} query has incompatible types: {}, {}", at + 1, x.kind, y.kind))
+            })?;
             let column = self.column(x.name.clone(), vec![], kind.clone());
             a.push(self.coerce(Bound { expr: reference(&x.id), kind: x.kind.clone() }, &kind)?.expr.alias(&column.id));
             b.push(self.coerce(Bound { expr: reference(&y.id), kind: y.kind.clone() }, &kind)?.expr.alias(&column.id));
@@ -230,7 +273,9 @@ impl Binder {
         };
         let names = plan.schema().columns();
         let own: Vec<Column> = columns.iter().map(|column| Column { id: self.id(&column.kind), ..column.clone() }).collect();
-        let plan = LogicalPlanBuilder::from(plan).project(names.into_iter().zip(&own).map(|(name, own)| Expr::Column(name).alias(&own.id)))?.build()?;
+        let plan = LogicalPlanBuilder::from(plan)
+            .project(names.into_iter().zip(&own).map(|(name, own)| Expr::Column(name).alias(&own.id)))?
+            .build()?;
         Ok(Relation { plan, columns: own })
     }
 
@@ -238,7 +283,8 @@ impl Binder {
     fn count_copies(&self, plan: LogicalPlan, columns: &[Column], counter: &Column) -> Result<LogicalPlan, Error> {
         let number = super::windows::row_number(columns.iter().map(|column| reference(&column.id)).collect(), Vec::new());
         let plan = LogicalPlanBuilder::from(plan).window(vec![number.alias("copies")])?;
-        let copies = Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(reference("copies")), datafusion::arrow::datatypes::DataType::Int64));
+        let copies =
+            Expr::Cast(datafusion::logical_expr::Cast::new(Box::new(reference("copies")), datafusion::arrow::datatypes::DataType::Int64));
         Ok(plan.project(columns.iter().map(|column| reference(&column.id)).chain([copies.alias(&counter.id)]))?.build()?)
     }
 
@@ -272,7 +318,14 @@ impl Binder {
         Ok(Sort::new(key, item.options.asc.unwrap_or(true), item.options.nulls_first.unwrap_or(false)))
     }
 
-    fn limit(&self, relation: Relation, query: &Query, order: &[&OrderByExpr], outer: Option<&Scope>, ctes: &Ctes) -> Result<Relation, Error> {
+    fn limit(
+        &self,
+        relation: Relation,
+        query: &Query,
+        order: &[&OrderByExpr],
+        outer: Option<&Scope>,
+        ctes: &Ctes,
+    ) -> Result<Relation, Error> {
         let (mut skip, mut fetch) = (0, None);
         match &query.limit_clause {
             None => {}
@@ -308,7 +361,15 @@ impl Binder {
     }
 
     /// `FETCH FIRST n ROWS WITH TIES`: the rows whose rank is among the first.
-    fn with_ties(&self, relation: Relation, skip: usize, fetch: usize, order: &[&OrderByExpr], _outer: Option<&Scope>, _ctes: &Ctes) -> Result<Relation, Error> {
+    fn with_ties(
+        &self,
+        relation: Relation,
+        skip: usize,
+        fetch: usize,
+        order: &[&OrderByExpr],
+        _outer: Option<&Scope>,
+        _ctes: &Ctes,
+    ) -> Result<Relation, Error> {
         if order.is_empty() {
             return Err(refuse("MISSING_ORDER_BY", "FETCH FIRST WITH TIES clause requires ORDER BY"));
         }
@@ -352,7 +413,9 @@ pub(super) fn order_list(order: Option<&OrderBy>) -> Result<Vec<&OrderByExpr>, E
 pub(super) fn ordinal(ast: &Ast) -> Result<Option<usize>, Error> {
     match ast {
         Ast::Value(value) => match &value.value {
-            AstValue::Number(text, _) => text.parse().map(Some).map_err(|_| refuse("TYPE_MISMATCH", format!("a position was expected: {text}"))),
+            AstValue::Number(text, _) => {
+                text.parse().map(Some).map_err(|_| refuse("TYPE_MISMATCH", format!("a position was expected: {text}")))
+            }
             _ => Ok(None),
         },
         _ => Ok(None),
@@ -361,7 +424,10 @@ pub(super) fn ordinal(ast: &Ast) -> Result<Option<usize>, Error> {
 
 pub(super) fn column_at(columns: &[Column], at: usize) -> Result<Bound, Error> {
     let visible: Vec<_> = columns.iter().filter(|column| !column.hidden).collect();
-    let column = at.checked_sub(1).and_then(|at| visible.get(at)).ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("ORDER BY position {at} is not in select list")))?;
+    let column = at
+        .checked_sub(1)
+        .and_then(|at| visible.get(at))
+        .ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("ORDER BY position {at} is not in select list")))?;
     Ok(Bound { expr: reference(&column.id), kind: column.kind.clone() })
 }
 
@@ -382,7 +448,11 @@ fn count(ast: &Ast) -> Result<Option<usize>, Error> {
 /// Whether a query names a relation of this name anywhere.
 fn mentions(query: &Query, name: &str) -> bool {
     let flow = datafusion::sql::sqlparser::ast::visit_relations(query, |relation| {
-        if relation.0.len() == 1 && relation.to_string().trim_matches('"').eq_ignore_ascii_case(name) { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        if relation.0.len() == 1 && relation.to_string().trim_matches('"').eq_ignore_ascii_case(name) {
+            std::ops::ControlFlow::Break(())
+        } else {
+            std::ops::ControlFlow::Continue(())
+        }
     });
     flow.is_break()
 }

@@ -7,7 +7,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as Ast, GroupByExpr, NamedWindowExpr, OrderByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+    Distinct, Expr as Ast, GroupByExpr, NamedWindowExpr, OrderByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    WildcardAdditionalOptions,
 };
 
 use super::query::ordinal;
@@ -39,7 +40,11 @@ impl Binder {
         let mut sorts = Vec::new();
         for item in order {
             let bound = match ordinal(&item.expr)? {
-                Some(at) => at.checked_sub(1).and_then(|at| items.get(at)).map(|item| item.bound.clone()).ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("ORDER BY position {at} is not in select list")))?,
+                Some(at) => at
+                    .checked_sub(1)
+                    .and_then(|at| items.get(at))
+                    .map(|item| item.bound.clone())
+                    .ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("ORDER BY position {at} is not in select list")))?,
                 None => self.expr(&item.expr, &scope)?,
             };
             sorts.push(bound);
@@ -80,7 +85,12 @@ impl Binder {
         for ((bound, expr), item) in sorts.into_iter().zip(sort_exprs).zip(order) {
             let id = match exprs.iter().position(|known| *known == expr) {
                 Some(at) => columns[at].id.clone(),
-                None if distinct => return Err(refuse("EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list")),
+                None if distinct => {
+                    return Err(refuse(
+                        "EXPRESSION_NOT_IN_DISTINCT",
+                        "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                    ));
+                }
                 None => {
                     let id = self.id(&bound.kind);
                     projected.push(expr.alias(&id));
@@ -108,7 +118,9 @@ impl Binder {
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(ast) => items.push(Item { name: name_of(ast), bound: self.expr(ast, scope)? }),
-                SelectItem::ExprWithAlias { expr, alias } => items.push(Item { name: Some(alias.value.to_lowercase()), bound: self.expr(expr, scope)? }),
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    items.push(Item { name: Some(alias.value.to_lowercase()), bound: self.expr(expr, scope)? })
+                }
                 SelectItem::Wildcard(options) => {
                     plain(options)?;
                     if scope.columns.is_empty() && select.from.is_empty() {
@@ -118,8 +130,10 @@ impl Binder {
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                     plain(options)?;
-                    let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.to_lowercase()).rev().collect();
-                    let found: Vec<&Column> = scope.columns.iter().filter(|column| !column.hidden && column.relation.starts_with(&parts)).collect();
+                    let parts: Vec<String> =
+                        name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.to_lowercase()).rev().collect();
+                    let found: Vec<&Column> =
+                        scope.columns.iter().filter(|column| !column.hidden && column.relation.starts_with(&parts)).collect();
                     if found.is_empty() {
                         match self.expr(&row_reference(name), scope) {
                             Ok(bound) => self.row_fields(bound, &mut items)?,
@@ -144,7 +158,10 @@ impl Binder {
     fn row_fields(&self, bound: Bound, items: &mut Vec<Item>) -> Result<(), Error> {
         let Kind::Row(fields) = &bound.kind else { return Err(refuse("TYPE_MISMATCH", format!("Cannot expand type {}", bound.kind))) };
         for (at, (name, kind)) in fields.iter().enumerate() {
-            items.push(Item { name: name.clone(), bound: Bound { expr: crate::conform::field(bound.expr.clone(), at, kind), kind: kind.clone() } });
+            items.push(Item {
+                name: name.clone(),
+                bound: Bound { expr: crate::conform::field(bound.expr.clone(), at, kind), kind: kind.clone() },
+            });
         }
         Ok(())
     }
@@ -239,11 +256,18 @@ fn row_reference(name: &datafusion::sql::sqlparser::ast::ObjectName) -> Ast {
 }
 
 fn star<'a>(columns: impl Iterator<Item = &'a Column>) -> Vec<Item> {
-    columns.map(|column| Item { name: column.name.clone(), bound: Bound { expr: reference(&column.id), kind: column.kind.clone() } }).collect()
+    columns
+        .map(|column| Item { name: column.name.clone(), bound: Bound { expr: reference(&column.id), kind: column.kind.clone() } })
+        .collect()
 }
 
 fn plain(options: &WildcardAdditionalOptions) -> Result<(), Error> {
-    if options.opt_ilike.is_some() || options.opt_exclude.is_some() || options.opt_except.is_some() || options.opt_replace.is_some() || options.opt_rename.is_some() {
+    if options.opt_ilike.is_some()
+        || options.opt_exclude.is_some()
+        || options.opt_except.is_some()
+        || options.opt_replace.is_some()
+        || options.opt_rename.is_some()
+    {
         return Err(Error::Syntax { message: "EXCLUDE, EXCEPT, REPLACE and RENAME after * are not Athena's".to_owned() });
     }
     Ok(())
@@ -255,9 +279,10 @@ fn named_windows(select: &Select) -> Result<HashMap<String, datafusion::sql::sql
         let name = definition.0.value.to_lowercase();
         let spec = match &definition.1 {
             NamedWindowExpr::WindowSpec(spec) => spec.clone(),
-            NamedWindowExpr::NamedWindow(other) => {
-                windows.get(&other.value.to_lowercase()).cloned().ok_or_else(|| refuse("INVALID_WINDOW_REFERENCE", format!("Cannot resolve WINDOW name {other}")))?
-            }
+            NamedWindowExpr::NamedWindow(other) => windows
+                .get(&other.value.to_lowercase())
+                .cloned()
+                .ok_or_else(|| refuse("INVALID_WINDOW_REFERENCE", format!("Cannot resolve WINDOW name {other}")))?,
         };
         if windows.insert(name.clone(), spec).is_some() {
             return Err(refuse("DUPLICATE_WINDOW_NAME", format!("WINDOW name '{name}' specified more than once")));

@@ -16,12 +16,17 @@ use crate::value::{Value, equal, fact};
 
 /// Whether an expression holds a subquery.
 pub(super) fn has_subquery(expr: &Expr) -> bool {
-    expr.exists(|node| Ok(matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)))).unwrap_or(true)
+    expr.exists(|node| Ok(matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_))))
+        .unwrap_or(true)
 }
 
 fn wrap(relation: &Relation) -> Result<Subquery, Error> {
     let columns: Vec<Expr> = relation.columns.iter().filter(|column| !column.hidden).map(|column| reference(&column.id)).collect();
-    let plan = if columns.len() == relation.plan.schema().fields().len() { relation.plan.clone() } else { LogicalPlanBuilder::from(relation.plan.clone()).project(columns)?.build()? };
+    let plan = if columns.len() == relation.plan.schema().fields().len() {
+        relation.plan.clone()
+    } else {
+        LogicalPlanBuilder::from(relation.plan.clone()).project(columns)?.build()?
+    };
     Ok(Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::new() })
 }
 
@@ -81,9 +86,14 @@ impl Binder {
         let left = self.expr(left, scope)?;
         let relation = self.comparable(self.query(query, Some(scope), &scope.ctes)?, &left.kind)?;
         let column = relation.columns[0].clone();
-        let both = common(&left.kind, &column.kind)
-            .ok_or_else(|| refuse("TYPE_MISMATCH", format!("value and result of subquery must be of the same type for IN expression: {} vs {}", left.kind, column.kind)))?;
-        let simple = condition && !matches!(both, Kind::Row(_) | Kind::Array(_) | Kind::Map(..) | Kind::Double | Kind::Real | Kind::Zoned(_) | Kind::Unknown);
+        let both = common(&left.kind, &column.kind).ok_or_else(|| {
+            refuse(
+                "TYPE_MISMATCH",
+                format!("value and result of subquery must be of the same type for IN expression: {} vs {}", left.kind, column.kind),
+            )
+        })?;
+        let simple = condition
+            && !matches!(both, Kind::Row(_) | Kind::Array(_) | Kind::Map(..) | Kind::Double | Kind::Real | Kind::Zoned(_) | Kind::Unknown);
         if !simple {
             return self.quantified(left, Operator::Eq, relation, negated, false);
         }
@@ -113,14 +123,16 @@ impl Binder {
     /// Compares with all values of a relation, gathered into one array.
     fn quantified(&self, left: Bound, op: Operator, relation: Relation, negated: bool, all: bool) -> Result<Bound, Error> {
         let column = relation.columns[0].clone();
-        let both = common(&left.kind, &column.kind).ok_or_else(|| refuse("TYPE_MISMATCH", format!("Cannot apply operator: {} {op} {}", left.kind, column.kind)))?;
+        let both = common(&left.kind, &column.kind)
+            .ok_or_else(|| refuse("TYPE_MISMATCH", format!("Cannot apply operator: {} {op} {}", left.kind, column.kind)))?;
         let left = self.coerce(left, &both)?;
         let right = self.coerce(Bound { expr: reference(&column.id), kind: column.kind }, &both)?;
         let list = Kind::array(both.clone());
         let gathered = self.gather("array_agg", vec![right], list.clone(), true)?;
         let id = self.id(&list);
         let plan = LogicalPlanBuilder::from(relation.plan).aggregate(Vec::<Expr>::new(), vec![gathered.alias(&id)])?.build()?;
-        let values = Expr::ScalarSubquery(Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::new() });
+        let values =
+            Expr::ScalarSubquery(Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::new() });
         let body = match (op, all, negated) {
             (Operator::Eq, false, false) => any_equal,
             (Operator::Eq, false, true) => none_equal,

@@ -13,7 +13,8 @@ use crate::error::{Error, missing, refuse};
 use crate::kinds::{Kind, common};
 
 /// Functions that only stand over windows.
-pub(super) const NAMES: &[&str] = &["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value", "last_value", "nth_value"];
+pub(super) const NAMES: &[&str] =
+    &["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value", "last_value", "nth_value"];
 
 /// A window's parts, bound.
 struct Over {
@@ -22,12 +23,26 @@ struct Over {
     frame: WindowFrame,
 }
 
-fn build(definition: WindowFunctionDefinition, args: Vec<Expr>, partition_by: Vec<Expr>, order_by: Vec<Sort>, window_frame: WindowFrame, null_treatment: Option<NullTreatment>) -> Expr {
-    Expr::WindowFunction(Box::new(WindowFunction { fun: definition, params: WindowFunctionParams { args, partition_by, order_by, window_frame, filter: None, null_treatment, distinct: false } }))
+fn build(
+    definition: WindowFunctionDefinition,
+    args: Vec<Expr>,
+    partition_by: Vec<Expr>,
+    order_by: Vec<Sort>,
+    window_frame: WindowFrame,
+    null_treatment: Option<NullTreatment>,
+) -> Expr {
+    Expr::WindowFunction(Box::new(WindowFunction {
+        fun: definition,
+        params: WindowFunctionParams { args, partition_by, order_by, window_frame, filter: None, null_treatment, distinct: false },
+    }))
 }
 
 fn whole() -> WindowFrame {
-    WindowFrame::new_bounds(WindowFrameUnits::Rows, WindowFrameBound::Preceding(ScalarValue::UInt64(None)), WindowFrameBound::Following(ScalarValue::UInt64(None)))
+    WindowFrame::new_bounds(
+        WindowFrameUnits::Rows,
+        WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+        WindowFrameBound::Following(ScalarValue::UInt64(None)),
+    )
 }
 
 fn up_to_here() -> WindowFrame {
@@ -68,7 +83,15 @@ impl Binder {
             }
         }
         if super::aggregates::NAMES.contains(&name) {
-            let inner = Scope { columns: scope.columns.clone(), outer: scope.outer, is_lambda: scope.is_lambda, ctes: scope.ctes.clone(), aliases: scope.aliases.clone(), windows: scope.windows.clone(), aggregates: scope.aggregates };
+            let inner = Scope {
+                columns: scope.columns.clone(),
+                outer: scope.outer,
+                is_lambda: scope.is_lambda,
+                ctes: scope.ctes.clone(),
+                aliases: scope.aliases.clone(),
+                windows: scope.windows.clone(),
+                aggregates: scope.aggregates,
+            };
             let bound = self.aggregate_call(name, function, ast, &inner)?;
             return Ok(Bound { expr: widen(bound.expr, &over)?, kind: bound.kind });
         }
@@ -86,7 +109,10 @@ impl Binder {
             let call = build(WindowFunctionDefinition::WindowUDF(udf), args, over.partition.clone(), over.order.clone(), frame, None);
             Bound { expr: Expr::Cast(Cast::new(Box::new(call), DataType::Int64)), kind: Kind::BigInt }
         };
-        let share = |udf: std::sync::Arc<WindowUDF>, frame: WindowFrame| Bound { expr: build(WindowFunctionDefinition::WindowUDF(udf), vec![], over.partition.clone(), over.order.clone(), frame, None), kind: Kind::Double };
+        let share = |udf: std::sync::Arc<WindowUDF>, frame: WindowFrame| Bound {
+            expr: build(WindowFunctionDefinition::WindowUDF(udf), vec![], over.partition.clone(), over.order.clone(), frame, None),
+            kind: Kind::Double,
+        };
         Ok(match (name, count) {
             ("row_number", 0) => counting(numbers::row_number_udwf(), vec![], up_to_here()),
             ("rank", 0) => counting(ranks::rank_udwf(), vec![], range_to_here()),
@@ -101,7 +127,12 @@ impl Binder {
             ("lag" | "lead", 1..=3) => {
                 let udf = if name == "lag" { lead_lag::lag_udwf() } else { lead_lag::lead_udwf() };
                 let value = args.remove(0);
-                let offset = if args.is_empty() { 1 } else { constant(&self.coerce(args.remove(0), &Kind::BigInt)?.expr).ok_or_else(|| missing(format!("{name} by an offset that is no literal")))? };
+                let offset = if args.is_empty() {
+                    1
+                } else {
+                    constant(&self.coerce(args.remove(0), &Kind::BigInt)?.expr)
+                        .ok_or_else(|| missing(format!("{name} by an offset that is no literal")))?
+                };
                 if offset < 0 {
                     return Err(refuse("INVALID_FUNCTION_ARGUMENT", "Offset must be at least 0"));
                 }
@@ -115,7 +146,9 @@ impl Binder {
                 call_args.push(literal(ScalarValue::Int64(Some(offset))));
                 if let Some(fallback) = fallback {
                     let fallback = self.coerce(fallback, &kind)?.expr;
-                    let Some(fallback) = folded(&fallback) else { return Err(missing(format!("{name} with a default that is no literal"))) };
+                    let Some(fallback) = folded(&fallback) else {
+                        return Err(missing(format!("{name} with a default that is no literal")));
+                    };
                     call_args.push(literal(fallback));
                 }
                 Bound { expr: build(WindowFunctionDefinition::WindowUDF(udf), call_args, over.partition, over.order, whole(), nulls), kind }
@@ -123,7 +156,10 @@ impl Binder {
             ("first_value" | "last_value", 1) => {
                 let udf = if name == "first_value" { nth_value::first_value_udwf() } else { nth_value::last_value_udwf() };
                 let value = args.remove(0);
-                Bound { expr: build(WindowFunctionDefinition::WindowUDF(udf), vec![value.expr], over.partition, over.order, over.frame, nulls), kind: value.kind }
+                Bound {
+                    expr: build(WindowFunctionDefinition::WindowUDF(udf), vec![value.expr], over.partition, over.order, over.frame, nulls),
+                    kind: value.kind,
+                }
             }
             ("nth_value", 2) => {
                 let (value, at) = (args.remove(0), self.coerce(args.remove(0), &Kind::BigInt)?);
@@ -131,15 +167,32 @@ impl Binder {
                 if at < 1 {
                     return Err(refuse("INVALID_FUNCTION_ARGUMENT", "Offset must be at least 1"));
                 }
-                Bound { expr: build(WindowFunctionDefinition::WindowUDF(nth_value::nth_value_udwf()), vec![value.expr, literal(ScalarValue::Int64(Some(at)))], over.partition, over.order, over.frame, nulls), kind: value.kind }
+                Bound {
+                    expr: build(
+                        WindowFunctionDefinition::WindowUDF(nth_value::nth_value_udwf()),
+                        vec![value.expr, literal(ScalarValue::Int64(Some(at)))],
+                        over.partition,
+                        over.order,
+                        over.frame,
+                        nulls,
+                    ),
+                    kind: value.kind,
+                }
             }
-            ("row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead" | "first_value" | "last_value" | "nth_value", _) => return Err(wrong()),
+            (
+                "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead" | "first_value"
+                | "last_value" | "nth_value",
+                _,
+            ) => return Err(wrong()),
             _ => return Err(refuse("FUNCTION_NOT_FOUND", format!("{}Function '{name}' not registered", place(ast)))),
         })
     }
 
     fn named_window(&self, name: &str, scope: &Scope) -> Result<WindowSpec, Error> {
-        let spec = scope.windows.get(&name.to_lowercase()).ok_or_else(|| refuse("INVALID_WINDOW_REFERENCE", format!("Cannot resolve WINDOW name {name}")))?;
+        let spec = scope
+            .windows
+            .get(&name.to_lowercase())
+            .ok_or_else(|| refuse("INVALID_WINDOW_REFERENCE", format!("Cannot resolve WINDOW name {name}")))?;
         self.inherit(spec, scope)
     }
 
@@ -207,25 +260,49 @@ impl Binder {
         Ok(WindowFrame::new_bounds(units, start, end))
     }
 
-    fn bound(&self, bound: &ast::WindowFrameBound, units: WindowFrameUnits, keys: &[Kind], scope: &Scope) -> Result<WindowFrameBound, Error> {
+    fn bound(
+        &self,
+        bound: &ast::WindowFrameBound,
+        units: WindowFrameUnits,
+        keys: &[Kind],
+        scope: &Scope,
+    ) -> Result<WindowFrameBound, Error> {
         let distance = |value: Option<&Ast>| -> Result<ScalarValue, Error> {
-            let Some(ast) = value else { return Ok(if units == WindowFrameUnits::Range { ScalarValue::Null } else { ScalarValue::UInt64(None) }) };
+            let Some(ast) = value else {
+                return Ok(if units == WindowFrameUnits::Range { ScalarValue::Null } else { ScalarValue::UInt64(None) });
+            };
             let bound = self.expr(ast, scope)?;
             let value = folded(&bound.expr).ok_or_else(|| missing("window frames of a width that is no literal"))?;
             if value.is_null() {
                 return Err(refuse("INVALID_WINDOW_FRAME", "Window frame offset value must not be negative or null"));
             }
             if units != WindowFrameUnits::Range {
-                let count = self.coerce(bound, &Kind::BigInt).ok().and_then(|bound| constant(&bound.expr)).ok_or_else(|| refuse("TYPE_MISMATCH", "Window frame ROWS start value type must be exact numeric type with scale 0"))?;
-                let count = u64::try_from(count).map_err(|_| refuse("INVALID_WINDOW_FRAME", "Window frame offset value must not be negative or null"))?;
+                let count =
+                    self.coerce(bound, &Kind::BigInt).ok().and_then(|bound| constant(&bound.expr)).ok_or_else(|| {
+                        refuse("TYPE_MISMATCH", "Window frame ROWS start value type must be exact numeric type with scale 0")
+                    })?;
+                let count = u64::try_from(count)
+                    .map_err(|_| refuse("INVALID_WINDOW_FRAME", "Window frame offset value must not be negative or null"))?;
                 return Ok(ScalarValue::UInt64(Some(count)));
             }
-            let [key] = keys else { return Err(refuse("INVALID_ORDER_BY", "Window frame of type RANGE PRECEDING or FOLLOWING requires single sort item in ORDER BY")) };
+            let [key] = keys else {
+                return Err(refuse(
+                    "INVALID_ORDER_BY",
+                    "Window frame of type RANGE PRECEDING or FOLLOWING requires single sort item in ORDER BY",
+                ));
+            };
             let text = match (&bound.kind, key) {
                 (Kind::DayTime, Kind::Date | Kind::Timestamp(_) | Kind::Zoned(_)) => format!("{} milliseconds", value_of(&value)),
                 (Kind::YearMonth, Kind::Date | Kind::Timestamp(_)) => format!("{} months", value_of(&value)),
-                (a, b) if a.is_number() && b.is_number() && common(a, b).as_ref() == Some(b) => crate::text::text_of(&crate::value::read(&value.to_array()?, 0), a),
-                (a, b) => return Err(refuse("TYPE_MISMATCH", format!("Window frame of type RANGE does not match types of the ORDER BY and frame column: {b}, {a}"))),
+                (a, b) if a.is_number() && b.is_number() && common(a, b).as_ref() == Some(b) => {
+                    crate::text::text_of(&crate::value::read(&value.to_array()?, 0), a)
+                }
+                (a, b) => {
+                    return Err(refuse(
+                        "TYPE_MISMATCH",
+                        format!("Window frame of type RANGE does not match types of the ORDER BY and frame column: {b}, {a}"),
+                    ));
+                }
             };
             if text.starts_with('-') {
                 return Err(refuse("INVALID_WINDOW_FRAME", "Window frame offset value must not be negative or null"));
@@ -251,7 +328,11 @@ fn value_of(value: &ScalarValue) -> i64 {
 
 /// A literal whole number.
 fn constant(expr: &Expr) -> Option<i64> {
-    folded(expr).and_then(|value| value.to_array().ok()).map(|array| crate::value::read(&array, 0)).filter(|value| !value.is_null()).map(|value| value.int())
+    folded(expr)
+        .and_then(|value| value.to_array().ok())
+        .map(|array| crate::value::read(&array, 0))
+        .filter(|value| !value.is_null())
+        .map(|value| value.int())
 }
 
 /// The failure of an expression that has no columns and cannot be computed.
@@ -279,7 +360,12 @@ fn compute(expr: &Expr) -> Option<Result<ScalarValue, Error>> {
         &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext::default(),
     )
     .ok()?;
-    let batch = datafusion::arrow::array::RecordBatch::try_new_with_options(std::sync::Arc::new(datafusion::arrow::datatypes::Schema::empty()), vec![], &datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(1))).ok()?;
+    let batch = datafusion::arrow::array::RecordBatch::try_new_with_options(
+        std::sync::Arc::new(datafusion::arrow::datatypes::Schema::empty()),
+        vec![],
+        &datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
+    )
+    .ok()?;
     let value = physical.evaluate(&batch).and_then(|value| value.into_array(1)).and_then(|array| ScalarValue::try_from_array(&array, 0));
     Some(value.map_err(Error::from))
 }
@@ -294,7 +380,15 @@ fn widen(expr: Expr, over: &Over) -> Result<Expr, Error> {
                 let params = call.params;
                 let window = WindowFunction {
                     fun: WindowFunctionDefinition::AggregateUDF(call.func),
-                    params: WindowFunctionParams { args: params.args, partition_by: over.partition.clone(), order_by: over.order.clone(), window_frame: over.frame.clone(), filter: params.filter, null_treatment: params.null_treatment, distinct: params.distinct },
+                    params: WindowFunctionParams {
+                        args: params.args,
+                        partition_by: over.partition.clone(),
+                        order_by: over.order.clone(),
+                        window_frame: over.frame.clone(),
+                        filter: params.filter,
+                        null_treatment: params.null_treatment,
+                        distinct: params.distinct,
+                    },
                 };
                 Ok(Transformed::new(Expr::WindowFunction(Box::new(window)), true, TreeNodeRecursion::Jump))
             }

@@ -43,7 +43,11 @@ fn element_at(v: &[Value], _: &Call) -> Answer {
     if at == 0 {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "SQL array indices start at 1"));
     }
-    let place = if at > 0 { usize::try_from(at - 1).ok() } else { usize::try_from(at.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back)) };
+    let place = if at > 0 {
+        usize::try_from(at - 1).ok()
+    } else {
+        usize::try_from(at.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back))
+    };
     Ok(place.and_then(|place| items.get(place)).cloned().unwrap_or(Value::Null))
 }
 
@@ -52,7 +56,8 @@ fn position(v: &[Value], _: &Call) -> Answer {
     if instance == 0 {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "array_position cannot take a 0-valued instance argument."));
     }
-    let mut places: Vec<usize> = v[0].list().iter().enumerate().filter(|(_, item)| equal(item, &v[1]) == Some(true)).map(|(at, _)| at).collect();
+    let mut places: Vec<usize> =
+        v[0].list().iter().enumerate().filter(|(_, item)| equal(item, &v[1]) == Some(true)).map(|(at, _)| at).collect();
     if instance < 0 {
         places.reverse();
     }
@@ -84,7 +89,14 @@ fn slice(v: &[Value], _: &Call) -> Answer {
     if start == 0 {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "SQL array indices start at 1"));
     }
-    let from = if start > 0 { usize::try_from(start - 1).unwrap_or(usize::MAX) } else { match items.len().checked_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX)) { Some(from) => from, None => return Ok(Value::List(Vec::new())) } };
+    let from = if start > 0 {
+        usize::try_from(start - 1).unwrap_or(usize::MAX)
+    } else {
+        match items.len().checked_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX)) {
+            Some(from) => from,
+            None => return Ok(Value::List(Vec::new())),
+        }
+    };
     Ok(Value::List(items.iter().skip(from).take(usize::try_from(length).unwrap_or(usize::MAX)).cloned().collect()))
 }
 
@@ -115,7 +127,10 @@ fn sequence(start: i64, stop: i64, step: i64) -> Answer {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "step must not be zero"));
     }
     if (stop > start && step < 0) || (stop < start && step > 0) {
-        return Err(fault("INVALID_FUNCTION_ARGUMENT", "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start"));
+        return Err(fault(
+            "INVALID_FUNCTION_ARGUMENT",
+            "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start",
+        ));
     }
     let length = (i128::from(stop) - i128::from(start)) / i128::from(step) + 1;
     if length > 10_000 {
@@ -130,7 +145,10 @@ fn sequence_by_months(start: i64, stop: i64, months: i64, is_date: bool) -> Answ
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "interval must not be zero"));
     }
     if (stop > start && months < 0) || (stop < start && months > 0) {
-        return Err(fault("INVALID_FUNCTION_ARGUMENT", "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start"));
+        return Err(fault(
+            "INVALID_FUNCTION_ARGUMENT",
+            "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start",
+        ));
     }
     let mut items = Vec::new();
     loop {
@@ -198,7 +216,10 @@ fn ngrams(v: &[Value], _: &Call) -> Answer {
 }
 
 fn combinations(v: &[Value], _: &Call) -> Answer {
-    let (items, size) = (v[0].list(), usize::try_from(v[1].int()).map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", "combination size must not be negative"))?);
+    let (items, size) = (
+        v[0].list(),
+        usize::try_from(v[1].int()).map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", "combination size must not be negative"))?,
+    );
     if size > 5 {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "combination size must not exceed 5"));
     }
@@ -225,7 +246,9 @@ fn zip(v: &[Value], _: &Call) -> Answer {
         return Ok(Value::Null);
     }
     let length = v.iter().map(|value| value.list().len()).max().unwrap_or(0);
-    Ok(Value::List((0..length).map(|at| Value::Row(v.iter().map(|value| value.list().get(at).cloned().unwrap_or(Value::Null)).collect())).collect()))
+    Ok(Value::List(
+        (0..length).map(|at| Value::Row(v.iter().map(|value| value.list().get(at).cloned().unwrap_or(Value::Null)).collect())).collect(),
+    ))
 }
 
 fn transform(v: &[Value], call: &Call) -> Answer {
@@ -278,7 +301,8 @@ fn repeat(v: &[Value], _: &Call) -> Answer {
     if v[1].is_null() {
         return Ok(Value::Null);
     }
-    let times = usize::try_from(v[1].int()).map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", "count argument of repeat function must be greater than or equal to 0"))?;
+    let times = usize::try_from(v[1].int())
+        .map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", "count argument of repeat function must be greater than or equal to 0"))?;
     if times > 10_000 {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "count argument of repeat function must be less than or equal to 10000"));
     }
@@ -306,9 +330,19 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("contains_sequence", "array(T), array(T) -> boolean", contains_sequence),
     strict("element_at", "array(T), bigint -> T", element_at),
     strict("array_distinct", "array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().cloned())))),
-    strict("array_union", "array(T), array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().chain(v[1].list()).cloned())))),
-    strict("array_intersect", "array(T), array(T) -> array(T)", |v, _| Ok(Value::List(distinct(v[0].list().iter().filter(|item| v[1].list().iter().any(|other| same(item, other))).cloned())))),
-    strict("array_except", "array(T), array(T) -> array(T)", |v, _| if v[1].list().is_empty() { Ok(v[0].clone()) } else { Ok(Value::List(distinct(v[0].list().iter().filter(|item| !v[1].list().iter().any(|other| same(item, other))).cloned()))) }),
+    strict("array_union", "array(T), array(T) -> array(T)", |v, _| {
+        Ok(Value::List(distinct(v[0].list().iter().chain(v[1].list()).cloned())))
+    }),
+    strict("array_intersect", "array(T), array(T) -> array(T)", |v, _| {
+        Ok(Value::List(distinct(v[0].list().iter().filter(|item| v[1].list().iter().any(|other| same(item, other))).cloned())))
+    }),
+    strict("array_except", "array(T), array(T) -> array(T)", |v, _| {
+        if v[1].list().is_empty() {
+            Ok(v[0].clone())
+        } else {
+            Ok(Value::List(distinct(v[0].list().iter().filter(|item| !v[1].list().iter().any(|other| same(item, other))).cloned())))
+        }
+    }),
     strict("array_remove", "array(T), T -> array(T)", |v, _| {
         Ok(Value::List(v[0].list().iter().filter(|item| equal(item, &v[1]) != Some(true)).cloned().collect()))
     }),
@@ -323,8 +357,11 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("arrays_overlap", "array(T), array(T) -> boolean", overlap),
     strict("slice", "array(T), bigint, bigint -> array(T)", slice),
     strict("trim_array", "array(T), bigint -> array(T)", |v, _| {
-        let keep = usize::try_from(v[1].int()).map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", format!("size must not be negative: {}", v[1].int())))?;
-        let keep = v[0].list().len().checked_sub(keep).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("size must not exceed array cardinality {}: {keep}", v[0].list().len())))?;
+        let keep = usize::try_from(v[1].int())
+            .map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", format!("size must not be negative: {}", v[1].int())))?;
+        let keep = v[0].list().len().checked_sub(keep).ok_or_else(|| {
+            fault("INVALID_FUNCTION_ARGUMENT", format!("size must not exceed array cardinality {}: {keep}", v[0].list().len()))
+        })?;
         Ok(Value::List(v[0].list()[..keep].to_vec()))
     }),
     strict("reverse", "array(T) -> array(T)", |v, _| Ok(Value::List(v[0].list().iter().rev().cloned().collect()))),
@@ -333,13 +370,23 @@ pub(crate) const TABLE: &[Entry] = &[
     nullable("repeat", "T, bigint -> array(T)", repeat),
     strict("ngrams", "array(T), bigint -> array(array(T))", ngrams),
     strict("combinations", "array(T), bigint -> array(array(T))", combinations),
-    strict("sequence", "bigint, bigint -> array(bigint)", |v, _| sequence(v[0].int(), v[1].int(), if v[1].int() >= v[0].int() { 1 } else { -1 })),
+    strict("sequence", "bigint, bigint -> array(bigint)", |v, _| {
+        sequence(v[0].int(), v[1].int(), if v[1].int() >= v[0].int() { 1 } else { -1 })
+    }),
     strict("sequence", "bigint, bigint, bigint -> array(bigint)", |v, _| sequence(v[0].int(), v[1].int(), v[2].int())),
     strict("sequence", "date, date -> array(date)", |v, _| sequence(v[0].int(), v[1].int(), if v[1].int() >= v[0].int() { 1 } else { -1 })),
-    strict("sequence", "date, date, interval day to second -> array(date)", |v, _| sequence(v[0].int(), v[1].int(), whole_days(v[2].int())?)),
-    strict("sequence", "date, date, interval year to month -> array(date)", |v, _| sequence_by_months(v[0].int(), v[1].int(), v[2].int(), true)),
-    strict("sequence", "timestamp, timestamp, interval day to second -> array(timestamp)", |v, _| sequence(v[0].int(), v[1].int(), v[2].int() * 1000)),
-    strict("sequence", "timestamp, timestamp, interval year to month -> array(timestamp)", |v, _| sequence_by_months(v[0].int(), v[1].int(), v[2].int(), false)),
+    strict("sequence", "date, date, interval day to second -> array(date)", |v, _| {
+        sequence(v[0].int(), v[1].int(), whole_days(v[2].int())?)
+    }),
+    strict("sequence", "date, date, interval year to month -> array(date)", |v, _| {
+        sequence_by_months(v[0].int(), v[1].int(), v[2].int(), true)
+    }),
+    strict("sequence", "timestamp, timestamp, interval day to second -> array(timestamp)", |v, _| {
+        sequence(v[0].int(), v[1].int(), v[2].int() * 1000)
+    }),
+    strict("sequence", "timestamp, timestamp, interval year to month -> array(timestamp)", |v, _| {
+        sequence_by_months(v[0].int(), v[1].int(), v[2].int(), false)
+    }),
     strict("transform", "array(T), fn(T):U -> array(U)", transform),
     strict("filter", "array(T), fn(T):boolean -> array(T)", filter),
     nullable("reduce", "array(T), S, fn(S, T):S, fn(S):R -> R", reduce),

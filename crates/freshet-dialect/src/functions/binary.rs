@@ -21,7 +21,17 @@ fn from_hex(text: &str) -> Answer {
 
 fn decode(text: &[u8], url: bool) -> Answer {
     let engine = if url { URL_SAFE } else { STANDARD };
-    engine.decode(text).or_else(|_| if url { base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text) } else { base64::engine::general_purpose::STANDARD_NO_PAD.decode(text) }).map(Value::from).map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", "Illegal base64 character"))
+    engine
+        .decode(text)
+        .or_else(|_| {
+            if url {
+                base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text)
+            } else {
+                base64::engine::general_purpose::STANDARD_NO_PAD.decode(text)
+            }
+        })
+        .map(Value::from)
+        .map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", "Illegal base64 character"))
 }
 
 fn digest<D: sha2::Digest>(bytes: &[u8]) -> Value {
@@ -120,14 +130,18 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("hmac_sha1", "varbinary, varbinary -> varbinary", |v, _| hmac::<sha1::Sha1>(v)),
     strict("hmac_sha256", "varbinary, varbinary -> varbinary", |v, _| hmac::<sha2::Sha256>(v)),
     strict("hmac_sha512", "varbinary, varbinary -> varbinary", |v, _| hmac::<sha2::Sha512>(v)),
-    strict("xxhash64", "varbinary -> varbinary", |v, _| Ok(Value::from(twox_hash::XxHash64::oneshot(0, v[0].bytes()).to_be_bytes().to_vec()))),
+    strict("xxhash64", "varbinary -> varbinary", |v, _| {
+        Ok(Value::from(twox_hash::XxHash64::oneshot(0, v[0].bytes()).to_be_bytes().to_vec()))
+    }),
     strict("crc32", "varbinary -> bigint", |v, _| Ok(Value::Int(crc(v[0].bytes()).into()))),
     strict("reverse", "varbinary -> varbinary", |v, _| Ok(Value::from(v[0].bytes().iter().rev().copied().collect::<Vec<_>>()))),
     strict("substr", "varbinary, bigint -> varbinary", |v, _| Ok(substr(v[0].bytes(), v[1].int(), None))),
     strict("substr", "varbinary, bigint, bigint -> varbinary", |v, _| Ok(substr(v[0].bytes(), v[1].int(), Some(v[2].int())))),
     strict("lpad", "varbinary, bigint, varbinary -> varbinary", |v, _| pad(v, true)),
     strict("rpad", "varbinary, bigint, varbinary -> varbinary", |v, _| pad(v, false)),
-    strict("to_big_endian_32", "integer -> varbinary", |v, _| Ok(Value::from(i32::try_from(v[0].int()).unwrap_or(0).to_be_bytes().to_vec()))),
+    strict("to_big_endian_32", "integer -> varbinary", |v, _| {
+        Ok(Value::from(i32::try_from(v[0].int()).unwrap_or(0).to_be_bytes().to_vec()))
+    }),
     strict("from_big_endian_32", "varbinary -> integer", |v, _| Ok(Value::Int(i32::from_be_bytes(fixed(v[0].bytes())?).into()))),
     strict("to_big_endian_64", "bigint -> varbinary", |v, _| Ok(Value::from(v[0].int().to_be_bytes().to_vec()))),
     strict("from_big_endian_64", "varbinary -> bigint", |v, _| Ok(Value::Int(i64::from_be_bytes(fixed(v[0].bytes())?)))),

@@ -56,7 +56,10 @@ fn bit_count(v: &[Value], _: &Call) -> Answer {
     let low = -(1_i128 << (bits - 1));
     let high = (1_i128 << (bits - 1)) - 1;
     if !(low..=high).contains(&i128::from(value)) {
-        return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Number must be representable with the bits specified. {value} cannot be represented with {bits} bits")));
+        return Err(fault(
+            "INVALID_FUNCTION_ARGUMENT",
+            format!("Number must be representable with the bits specified. {value} cannot be represented with {bits} bits"),
+        ));
     }
     let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
     Ok(Value::Int((value.cast_unsigned() & mask).count_ones().into()))

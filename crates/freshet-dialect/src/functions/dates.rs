@@ -79,7 +79,11 @@ fn iso(micros: i64, call: &Call) -> String {
 
 fn iso_zone(v: &Value) -> Result<String, Error> {
     let minutes = offset_minutes(v)?;
-    Ok(if minutes == 0 { "Z".to_owned() } else { format!("{}{:02}:{:02}", if minutes < 0 { '-' } else { '+' }, minutes.abs() / 60, minutes.abs() % 60) })
+    Ok(if minutes == 0 {
+        "Z".to_owned()
+    } else {
+        format!("{}{:02}:{:02}", if minutes < 0 { '-' } else { '+' }, minutes.abs() / 60, minutes.abs() % 60)
+    })
 }
 
 /// Reads ISO 8601: the wall clock and its offset's text.
@@ -89,7 +93,11 @@ fn read_iso(text: &str) -> Option<(i64, Option<String>)> {
     let date = match pieces.as_slice() {
         [y] if y.len() == 4 => chrono::NaiveDate::from_ymd_opt(y.parse().ok()?, 1, 1)?,
         [y, w] if w.starts_with('W') => chrono::NaiveDate::from_isoywd_opt(y.parse().ok()?, w[1..].parse().ok()?, chrono::Weekday::Mon)?,
-        [y, w, d] if w.starts_with('W') => chrono::NaiveDate::from_isoywd_opt(y.parse().ok()?, w[1..].parse().ok()?, chrono::Weekday::try_from(d.parse::<u8>().ok()?.checked_sub(1)?).ok()?)?,
+        [y, w, d] if w.starts_with('W') => chrono::NaiveDate::from_isoywd_opt(
+            y.parse().ok()?,
+            w[1..].parse().ok()?,
+            chrono::Weekday::try_from(d.parse::<u8>().ok()?.checked_sub(1)?).ok()?,
+        )?,
         [y, d] if d.len() == 3 => chrono::NaiveDate::from_yo_opt(y.parse().ok()?, d.parse().ok()?)?,
         [y, m] => chrono::NaiveDate::from_ymd_opt(y.parse().ok()?, m.parse().ok()?, 1)?,
         [y, m, d] => chrono::NaiveDate::from_ymd_opt(y.parse().ok()?, m.parse().ok()?, d.parse().ok()?)?,
@@ -210,7 +218,9 @@ pub(crate) const TABLE: &[Entry] = &[
         only_days(v[0].str(), "DATE_DIFF")?;
         moments::difference(v[0].str(), v[1].int() * DAY, v[2].int() * DAY, "DATE_DIFF").map(Value::Int)
     }),
-    strict("date_diff", "varchar, timestamp, timestamp -> bigint", |v, _| moments::difference(v[0].str(), v[1].int(), v[2].int(), "DATE_DIFF").map(Value::Int)),
+    strict("date_diff", "varchar, timestamp, timestamp -> bigint", |v, _| {
+        moments::difference(v[0].str(), v[1].int(), v[2].int(), "DATE_DIFF").map(Value::Int)
+    }),
     strict("date_diff", "varchar, zoned, zoned -> bigint", diff_zoned),
     strict("date_diff", "varchar, time, time -> bigint", |v, _| {
         only_clock(v[0].str(), "DATE_DIFF")?;

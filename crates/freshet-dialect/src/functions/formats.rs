@@ -9,7 +9,8 @@ use crate::moments;
 use crate::signatures::{Entry, strict};
 use crate::value::Value;
 
-const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 pub(super) fn month_name(month: u32) -> &'static str {
@@ -54,7 +55,13 @@ fn format(local: i64, pattern: &str) -> Result<String, Error> {
             'M' => month_name(clock.month()).to_owned(),
             'm' => format!("{:02}", clock.month()),
             'p' => if clock.hour() < 12 { "AM" } else { "PM" }.to_owned(),
-            'r' => format!("{:02}:{:02}:{:02} {}", twelve(clock.hour()), clock.minute(), clock.second(), if clock.hour() < 12 { "AM" } else { "PM" }),
+            'r' => format!(
+                "{:02}:{:02}:{:02} {}",
+                twelve(clock.hour()),
+                clock.minute(),
+                clock.second(),
+                if clock.hour() < 12 { "AM" } else { "PM" }
+            ),
             'S' | 's' => format!("{:02}", clock.second()),
             'T' => format!("{:02}:{:02}:{:02}", clock.hour(), clock.minute(), clock.second()),
             'v' => format!("{:02}", clock.iso_week().week()),
@@ -63,7 +70,9 @@ fn format(local: i64, pattern: &str) -> Result<String, Error> {
             'Y' => format!("{:04}", clock.year()),
             'y' => format!("{:02}", clock.year().rem_euclid(100)),
             '%' => "%".to_owned(),
-            'D' | 'U' | 'u' | 'V' | 'w' | 'X' => return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("%{code} not supported in date format string"))),
+            'D' | 'U' | 'u' | 'V' | 'w' | 'X' => {
+                return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("%{code} not supported in date format string")));
+            }
             other => other.to_string(),
         };
         out.push_str(&text);
@@ -141,7 +150,9 @@ fn parse(text: &str, pattern: &str) -> Result<i64, Error> {
                 named(&mut rest, &DAYS).ok_or_else(bad)?;
             }
             '%' => rest = rest.strip_prefix('%').ok_or_else(bad)?,
-            code @ ('D' | 'U' | 'u' | 'V' | 'w' | 'X') => return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("%{code} not supported in date format string"))),
+            code @ ('D' | 'U' | 'u' | 'V' | 'w' | 'X') => {
+                return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("%{code} not supported in date format string")));
+            }
             code @ ('v' | 'x' | 'r') => return Err(missing(format!("%{code} in date_parse"))),
             other => rest = rest.strip_prefix(other).ok_or_else(bad)?,
         }
@@ -165,7 +176,9 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("date_format", "timestamp, varchar -> varchar", |v, _| format(moments::round(v[0].int(), 3), v[1].str()).map(Value::from)),
     strict("date_format", "zoned, varchar -> varchar", |v, _| format(wall(&v[0])?, v[1].str()).map(Value::from)),
     strict("date_parse", "varchar, varchar -> timestamp", |v, _| parse(v[0].str(), v[1].str()).map(Value::Int)),
-    strict("format_datetime", "timestamp, varchar -> varchar", |v, _| joda::format(moments::round(v[0].int(), 3), None, v[1].str()).map(Value::from)),
+    strict("format_datetime", "timestamp, varchar -> varchar", |v, _| {
+        joda::format(moments::round(v[0].int(), 3), None, v[1].str()).map(Value::from)
+    }),
     strict("format_datetime", "zoned, varchar -> varchar", |v, _| {
         let Value::Zoned(instant, zone) = &v[0] else { return Ok(Value::Null) };
         joda::format(moments::round(*instant, 3), Some(zone), v[1].str()).map(Value::from)

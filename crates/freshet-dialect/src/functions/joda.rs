@@ -107,7 +107,13 @@ pub(super) fn format(micros: i64, zone: Option<&str>, pattern: &str) -> Result<S
 }
 
 fn offset(seconds: i32, colon: bool) -> String {
-    format!("{}{:02}{}{:02}", if seconds < 0 { '-' } else { '+' }, seconds.abs() / 3600, if colon { ":" } else { "" }, seconds.abs() / 60 % 60)
+    format!(
+        "{}{:02}{}{:02}",
+        if seconds < 0 { '-' } else { '+' },
+        seconds.abs() / 3600,
+        if colon { ":" } else { "" },
+        seconds.abs() / 60 % 60
+    )
 }
 
 /// Reads a text by a pattern: the wall clock, and the zone where the pattern has one.
@@ -127,7 +133,15 @@ pub(super) fn parse(text: &str, pattern: &str) -> Result<(i64, Option<String>), 
         };
         // Digits that follow without a sign between belong to the next field.
         let tight = matches!(pieces.get(at + 1), Some(Piece::Field(next, _)) if "YxyDMdKhHkmsS".contains(*next));
-        let most = if tight { count } else { match letter { 'y' | 'Y' | 'x' => 9, 'D' => 3, _ => 2 } };
+        let most = if tight {
+            count
+        } else {
+            match letter {
+                'y' | 'Y' | 'x' => 9,
+                'D' => 3,
+                _ => 2,
+            }
+        };
         let mut number = |most: usize| digits(&mut rest, most).and_then(|text| text.parse::<u32>().ok()).ok_or_else(bad);
         match letter {
             'y' | 'Y' if count == 2 => {
@@ -173,7 +187,11 @@ pub(super) fn parse(text: &str, pattern: &str) -> Result<(i64, Option<String>), 
                 rest = &rest[end..];
             }
             'Z' => {
-                let end = if rest.starts_with('Z') { 1 } else { rest.char_indices().find(|(at, c)| *at > 0 && !c.is_ascii_digit() && *c != ':').map_or(rest.len(), |(at, _)| at) };
+                let end = if rest.starts_with('Z') {
+                    1
+                } else {
+                    rest.char_indices().find(|(at, c)| *at > 0 && !c.is_ascii_digit() && *c != ':').map_or(rest.len(), |(at, _)| at)
+                };
                 zone = Some(rest[..end].to_owned());
                 rest = &rest[end..];
             }

@@ -48,7 +48,11 @@ fn array(value: &Value) -> Option<Vec<Json>> {
 fn array_get(v: &[Value], _: &Call) -> Answer {
     let Some(items) = array(&v[0]) else { return Ok(Value::Null) };
     let index = v[1].int();
-    let place = if index >= 0 { usize::try_from(index).ok() } else { usize::try_from(index.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back)) };
+    let place = if index >= 0 {
+        usize::try_from(index).ok()
+    } else {
+        usize::try_from(index.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back))
+    };
     Ok(match place.and_then(|place| items.into_iter().nth(place)) {
         // A text comes without its quotes, and so is no JSON: Trino has it so.
         Some(Json::Text(text)) => Value::from(text),
@@ -62,7 +66,9 @@ fn array_contains(v: &[Value], call: &Call) -> Answer {
     let found = items.iter().any(|item| match (item, &call.args[1]) {
         (Json::Bool(value), Kind::Boolean) => *value == v[1].bool(),
         (Json::Number(text), Kind::BigInt) => text.parse::<i64>().is_ok_and(|value| value == v[1].int()),
-        (Json::Number(text), Kind::Double) => text.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) && text.parse::<f64>().is_ok_and(|value| value == v[1].float()),
+        (Json::Number(text), Kind::Double) => {
+            text.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) && text.parse::<f64>().is_ok_and(|value| value == v[1].float())
+        }
         (Json::Text(text), kind) if kind.is_text() => text == v[1].str(),
         _ => false,
     });

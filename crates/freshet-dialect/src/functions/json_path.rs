@@ -101,7 +101,9 @@ fn more(mut rest: &str, path: &str) -> Result<Vec<Step>, Error> {
                 steps.push(match inside.parse::<i64>() {
                     Ok(at) => Step::Item(at),
                     Err(_) if inside == "*" => return Err(missing(format!("JSON path '{path}'"))),
-                    Err(_) if inside.chars().all(|c| c.is_alphanumeric() || c == '_') && !inside.is_empty() => Step::Member(inside.to_owned()),
+                    Err(_) if inside.chars().all(|c| c.is_alphanumeric() || c == '_') && !inside.is_empty() => {
+                        Step::Member(inside.to_owned())
+                    }
                     Err(_) => return Err(bad(path)),
                 });
                 rest = &after[end + 1..];
@@ -119,7 +121,11 @@ pub(crate) fn at<'a>(json: &'a Json, steps: &[Step]) -> Option<&'a Json> {
     for step in steps {
         here = match (step, here) {
             (Step::Member(name), Json::Object(members)) => &members.iter().find(|(known, _)| known == name)?.1,
-            (Step::Item(at), Json::Array(items)) => items.get(if *at >= 0 { usize::try_from(*at).ok()? } else { items.len().checked_sub(usize::try_from(at.unsigned_abs()).ok()?)? })?,
+            (Step::Item(at), Json::Array(items)) => items.get(if *at >= 0 {
+                usize::try_from(*at).ok()?
+            } else {
+                items.len().checked_sub(usize::try_from(at.unsigned_abs()).ok()?)?
+            })?,
             (Step::Member(name), Json::Array(items)) => items.get(name.parse::<usize>().ok()?)?,
             (Step::Item(at), Json::Object(members)) => &members.iter().find(|(known, _)| *known == at.to_string())?.1,
             _ => return None,
@@ -183,7 +189,9 @@ pub(crate) fn evaluate(json: &Json, path: &Path) -> Result<Vec<Json>, String> {
                         walk(step, item, path.lax, &mut next)?;
                     }
                 }
-                (Step::Item(_) | Step::Last | Step::AllItems, item) if path.lax && !matches!(item, Json::Array(_)) => walk(step, Json::Array(vec![item]), path.lax, &mut next)?,
+                (Step::Item(_) | Step::Last | Step::AllItems, item) if path.lax && !matches!(item, Json::Array(_)) => {
+                    walk(step, Json::Array(vec![item]), path.lax, &mut next)?
+                }
                 (_, item) => walk(step, item, path.lax, &mut next)?,
             }
         }

@@ -98,7 +98,11 @@ fn zip_with(v: &[Value], call: &Call) -> Answer {
             all.push(key);
         }
     }
-    let side = |map: &Value| all.iter().map(|key| map.entries().iter().find(|(known, _)| same(known, key)).map_or(Value::Null, |(_, item)| item.clone())).collect::<Vec<_>>();
+    let side = |map: &Value| {
+        all.iter()
+            .map(|key| map.entries().iter().find(|(known, _)| same(known, key)).map_or(Value::Null, |(_, item)| item.clone()))
+            .collect::<Vec<_>>()
+    };
     let fresh = call.lambdas[0].apply(v, vec![all.clone(), side(&v[0]), side(&v[1])])?;
     Ok(Value::Map(all.into_iter().zip(fresh).collect()))
 }
@@ -106,12 +110,16 @@ fn zip_with(v: &[Value], call: &Call) -> Answer {
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
     strict("cardinality", "map(K, V) -> bigint", |v, _| Ok(Value::Int(i64::try_from(v[0].entries().len()).unwrap_or(0)))),
-    strict("element_at", "map(K, V), K -> V", |v, _| Ok(v[0].entries().iter().find(|(key, _)| same(key, &v[1])).map_or(Value::Null, |(_, item)| item.clone()))),
+    strict("element_at", "map(K, V), K -> V", |v, _| {
+        Ok(v[0].entries().iter().find(|(key, _)| same(key, &v[1])).map_or(Value::Null, |(_, item)| item.clone()))
+    }),
     strict("map", "array(K), array(V) -> map(K, V)", map),
     nullable("map", "-> map(unknown, unknown)", |_, _| Ok(Value::Map(Vec::new()))),
     strict("map_keys", "map(K, V) -> array(K)", |v, _| Ok(Value::List(keys(&v[0])))),
     strict("map_values", "map(K, V) -> array(V)", |v, _| Ok(Value::List(values(&v[0])))),
-    strict("$map_entries", "map(K, V) -> unknown", |v, _| Ok(Value::List(v[0].entries().iter().map(|(key, item)| Value::Row(vec![key.clone(), item.clone()])).collect()))),
+    strict("$map_entries", "map(K, V) -> unknown", |v, _| {
+        Ok(Value::List(v[0].entries().iter().map(|(key, item)| Value::Row(vec![key.clone(), item.clone()])).collect()))
+    }),
     strict("$map_from_entries", "T -> unknown", from_entries),
     strict("$multimap_from_entries", "T -> unknown", multimap_from_entries),
     strict("map_concat", "map(K, V), map(K, V)... -> map(K, V)", concat),

@@ -39,7 +39,9 @@ fn round_int(value: i64, places: i64) -> Answer {
         return Err(fault("NUMERIC_VALUE_OUT_OF_RANGE", "numerical overflow"));
     }
     let unit = power(u32::try_from(-places).unwrap_or(18));
-    i64::try_from(divide(value.into(), unit).saturating_mul(unit)).map(Value::Int).map_err(|_| fault("NUMERIC_VALUE_OUT_OF_RANGE", "numerical overflow"))
+    i64::try_from(divide(value.into(), unit).saturating_mul(unit))
+        .map(Value::Int)
+        .map_err(|_| fault("NUMERIC_VALUE_OUT_OF_RANGE", "numerical overflow"))
 }
 
 fn round_decimal(v: &[Value], call: &Call) -> Answer {
@@ -85,7 +87,10 @@ fn truncate_decimal(v: &[Value], call: &Call) -> Answer {
 }
 
 fn abs_int(v: &[Value], call: &Call) -> Answer {
-    let value = v[0].int().checked_abs().ok_or_else(|| fault("NUMERIC_VALUE_OUT_OF_RANGE", format!("Value {} is out of range for abs({})", v[0].int(), call.args[0])))?;
+    let value = v[0]
+        .int()
+        .checked_abs()
+        .ok_or_else(|| fault("NUMERIC_VALUE_OUT_OF_RANGE", format!("Value {} is out of range for abs({})", v[0].int(), call.args[0])))?;
     Ok(Value::Int(value))
 }
 
@@ -104,12 +109,17 @@ fn to_base(value: i64, radix: i64) -> Answer {
 }
 
 fn radix_of(radix: i64) -> Result<u32, Error> {
-    u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Radix must be between 2 and 36"))
+    u32::try_from(radix)
+        .ok()
+        .filter(|radix| (2..=36).contains(radix))
+        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Radix must be between 2 and 36"))
 }
 
 fn from_base(text: &str, radix: i64) -> Answer {
     let radix = radix_of(radix)?;
-    i64::from_str_radix(text, radix).map(Value::Int).map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", format!("Not a valid base-{radix} number: {text}")))
+    i64::from_str_radix(text, radix)
+        .map(Value::Int)
+        .map_err(|_| fault("INVALID_FUNCTION_ARGUMENT", format!("Not a valid base-{radix} number: {text}")))
 }
 
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a count of buckets")]
@@ -294,7 +304,11 @@ pub(crate) const TABLE: &[Entry] = &[
     }),
     strict("cosine_similarity", "map(varchar, double), map(varchar, double) -> double", |v, _| {
         let norm = |entries: &[(Value, Value)]| entries.iter().map(|(_, item)| item.float() * item.float()).sum::<f64>().sqrt();
-        let dot: f64 = v[0].entries().iter().filter_map(|(key, item)| v[1].entries().iter().find(|(other, _)| other == key).map(|(_, other)| item.float() * other.float())).sum();
+        let dot: f64 = v[0]
+            .entries()
+            .iter()
+            .filter_map(|(key, item)| v[1].entries().iter().find(|(other, _)| other == key).map(|(_, other)| item.float() * other.float()))
+            .sum();
         let length = norm(v[0].entries()) * norm(v[1].entries());
         Ok(if length == 0.0 { Value::Null } else { Value::Float(dot / length) })
     }),

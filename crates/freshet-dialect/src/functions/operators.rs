@@ -45,12 +45,16 @@ fn subscript_array(v: &[Value], _: &Call) -> Answer {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "Array subscript is negative: ".to_owned() + &at.to_string()));
     }
     let items = v[0].list();
-    usize::try_from(at - 1).ok().and_then(|at| items.get(at)).cloned().ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Array subscript must be less than or equal to array length: {at} > {}", items.len())))
+    usize::try_from(at - 1).ok().and_then(|at| items.get(at)).cloned().ok_or_else(|| {
+        fault("INVALID_FUNCTION_ARGUMENT", format!("Array subscript must be less than or equal to array length: {at} > {}", items.len()))
+    })
 }
 
 fn subscript_map(v: &[Value], call: &Call) -> Answer {
     let found = v[0].entries().iter().find(|(key, _)| same(key, &v[1])).map(|(_, item)| item.clone());
-    found.ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Key not present in map: {}", crate::text::text_of(&v[1], &call.args[1]))))
+    found.ok_or_else(|| {
+        fault("INVALID_FUNCTION_ARGUMENT", format!("Key not present in map: {}", crate::text::text_of(&v[1], &call.args[1])))
+    })
 }
 
 fn join_arrays(v: &[Value], _: &Call) -> Answer {
@@ -79,23 +83,43 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("$add", "interval day to second, zoned -> zoned", |v, _| shift(&v[1], v[0].int())),
     strict("$add", "zoned, interval year to month -> zoned", |v, _| months_on_zoned(&v[0], v[1].int())),
     strict("$add", "interval year to month, zoned -> zoned", |v, _| months_on_zoned(&v[1], v[0].int())),
-    strict("$add", "time, interval day to second -> time", |v, _| Ok(Value::Int((v[0].int() + v[1].int() % 86_400_000 * 1_000_000).rem_euclid(DAY * 1000)))),
-    strict("$add", "interval day to second, time -> time", |v, _| Ok(Value::Int((v[1].int() + v[0].int() % 86_400_000 * 1_000_000).rem_euclid(DAY * 1000)))),
-    strict("$add", "interval day to second, interval day to second -> interval day to second", |v, _| Ok(Value::Int(v[0].int() + v[1].int()))),
-    strict("$add", "interval year to month, interval year to month -> interval year to month", |v, _| Ok(Value::Int(v[0].int() + v[1].int()))),
+    strict("$add", "time, interval day to second -> time", |v, _| {
+        Ok(Value::Int((v[0].int() + v[1].int() % 86_400_000 * 1_000_000).rem_euclid(DAY * 1000)))
+    }),
+    strict("$add", "interval day to second, time -> time", |v, _| {
+        Ok(Value::Int((v[1].int() + v[0].int() % 86_400_000 * 1_000_000).rem_euclid(DAY * 1000)))
+    }),
+    strict("$add", "interval day to second, interval day to second -> interval day to second", |v, _| {
+        Ok(Value::Int(v[0].int() + v[1].int()))
+    }),
+    strict("$add", "interval year to month, interval year to month -> interval year to month", |v, _| {
+        Ok(Value::Int(v[0].int() + v[1].int()))
+    }),
     strict("$subtract", "date, interval day to second -> date", |v, _| Ok(Value::Int(v[0].int() - whole_days(v[1].int())?))),
     strict("$subtract", "date, interval year to month -> date", |v, _| months_on_date(v[0].int(), -v[1].int())),
     strict("$subtract", "timestamp, interval day to second -> timestamp", |v, _| Ok(Value::Int(v[0].int() - v[1].int() * 1000))),
-    strict("$subtract", "timestamp, interval year to month -> timestamp", |v, _| moments::add_months(v[0].int(), -v[1].int()).map(Value::Int)),
+    strict("$subtract", "timestamp, interval year to month -> timestamp", |v, _| {
+        moments::add_months(v[0].int(), -v[1].int()).map(Value::Int)
+    }),
     strict("$subtract", "zoned, interval day to second -> zoned", |v, _| shift(&v[0], -v[1].int())),
     strict("$subtract", "zoned, interval year to month -> zoned", |v, _| months_on_zoned(&v[0], -v[1].int())),
-    strict("$subtract", "time, interval day to second -> time", |v, _| Ok(Value::Int((v[0].int() - v[1].int() % 86_400_000 * 1_000_000).rem_euclid(DAY * 1000)))),
-    strict("$subtract", "interval day to second, interval day to second -> interval day to second", |v, _| Ok(Value::Int(v[0].int() - v[1].int()))),
-    strict("$subtract", "interval year to month, interval year to month -> interval year to month", |v, _| Ok(Value::Int(v[0].int() - v[1].int()))),
+    strict("$subtract", "time, interval day to second -> time", |v, _| {
+        Ok(Value::Int((v[0].int() - v[1].int() % 86_400_000 * 1_000_000).rem_euclid(DAY * 1000)))
+    }),
+    strict("$subtract", "interval day to second, interval day to second -> interval day to second", |v, _| {
+        Ok(Value::Int(v[0].int() - v[1].int()))
+    }),
+    strict("$subtract", "interval year to month, interval year to month -> interval year to month", |v, _| {
+        Ok(Value::Int(v[0].int() - v[1].int()))
+    }),
     strict("$subtract", "date, date -> interval day to second", |v, _| Ok(Value::Int((v[0].int() - v[1].int()) * 86_400_000))),
-    strict("$subtract", "timestamp, timestamp -> interval day to second", |v, _| Ok(Value::Int(moments::round(v[0].int() - v[1].int(), 3) / 1000))),
+    strict("$subtract", "timestamp, timestamp -> interval day to second", |v, _| {
+        Ok(Value::Int(moments::round(v[0].int() - v[1].int(), 3) / 1000))
+    }),
     strict("$subtract", "zoned, zoned -> interval day to second", |v, _| Ok(Value::Int(moments::round(v[0].int() - v[1].int(), 3) / 1000))),
-    strict("$subtract", "time, time -> interval day to second", |v, _| Ok(Value::Int(moments::round((v[0].int() - v[1].int()) / 1000, 3) / 1000))),
+    strict("$subtract", "time, time -> interval day to second", |v, _| {
+        Ok(Value::Int(moments::round((v[0].int() - v[1].int()) / 1000, 3) / 1000))
+    }),
     strict("$multiply", "interval day to second, bigint -> interval day to second", |v, _| Ok(Value::Int(v[0].int() * v[1].int()))),
     strict("$multiply", "bigint, interval day to second -> interval day to second", |v, _| Ok(Value::Int(v[0].int() * v[1].int()))),
     strict("$multiply", "interval year to month, bigint -> interval year to month", |v, _| Ok(Value::Int(v[0].int() * v[1].int()))),
@@ -104,8 +128,12 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("$multiply", "double, interval day to second -> interval day to second", |v, _| scale(v[1].int(), v[0].float())),
     strict("$multiply", "interval year to month, double -> interval year to month", |v, _| scale(v[0].int(), v[1].float())),
     strict("$multiply", "double, interval year to month -> interval year to month", |v, _| scale(v[1].int(), v[0].float())),
-    strict("$divide", "interval day to second, double -> interval day to second", |v, _| if v[1].float() == 0.0 { Err(fault("DIVISION_BY_ZERO", "Division by zero")) } else { scale(v[0].int(), 1.0 / v[1].float()) }),
-    strict("$divide", "interval year to month, double -> interval year to month", |v, _| if v[1].float() == 0.0 { Err(fault("DIVISION_BY_ZERO", "Division by zero")) } else { scale(v[0].int(), 1.0 / v[1].float()) }),
+    strict("$divide", "interval day to second, double -> interval day to second", |v, _| {
+        if v[1].float() == 0.0 { Err(fault("DIVISION_BY_ZERO", "Division by zero")) } else { scale(v[0].int(), 1.0 / v[1].float()) }
+    }),
+    strict("$divide", "interval year to month, double -> interval year to month", |v, _| {
+        if v[1].float() == 0.0 { Err(fault("DIVISION_BY_ZERO", "Division by zero")) } else { scale(v[0].int(), 1.0 / v[1].float()) }
+    }),
     strict("$subscript", "array(T), bigint -> T", subscript_array),
     strict("$subscript", "map(K, V), K -> V", subscript_map),
     strict("$concat", "varchar, varchar -> varchar", |v, _| Ok(Value::from(format!("{}{}", v[0].str(), v[1].str())))),

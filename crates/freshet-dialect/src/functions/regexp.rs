@@ -54,7 +54,9 @@ fn translate(pattern: &str) -> Result<String, Error> {
         let letter = letters[at];
         match letter {
             '\\' => {
-                let Some(code) = letters.get(at + 1) else { return Err(fault("INVALID_FUNCTION_ARGUMENT", "Invalid regular expression: too short escape sequence")) };
+                let Some(code) = letters.get(at + 1) else {
+                    return Err(fault("INVALID_FUNCTION_ARGUMENT", "Invalid regular expression: too short escape sequence"));
+                };
                 at += 1;
                 let class = match code {
                     'd' => "0-9",
@@ -118,9 +120,19 @@ fn translate(pattern: &str) -> Result<String, Error> {
                 out.push('\\');
                 out.push(letter);
             }
-            '(' if depth == 0 && letters.get(at + 1) == Some(&'?') && matches!(letters.get(at + 2), Some('=' | '!' | '>')) => return Err(missing("looking around in regular expressions")),
-            '(' if depth == 0 && letters.get(at + 1) == Some(&'?') && letters.get(at + 2) == Some(&'<') && matches!(letters.get(at + 3), Some('=' | '!')) => return Err(missing("looking around in regular expressions")),
-            '+' if depth == 0 && at > 0 && matches!(letters[at - 1], '+' | '*' | '?' | '}') && (at < 2 || letters[at - 2] != '\\') => return Err(missing("possessive repetition in regular expressions")),
+            '(' if depth == 0 && letters.get(at + 1) == Some(&'?') && matches!(letters.get(at + 2), Some('=' | '!' | '>')) => {
+                return Err(missing("looking around in regular expressions"));
+            }
+            '(' if depth == 0
+                && letters.get(at + 1) == Some(&'?')
+                && letters.get(at + 2) == Some(&'<')
+                && matches!(letters.get(at + 3), Some('=' | '!')) =>
+            {
+                return Err(missing("looking around in regular expressions"));
+            }
+            '+' if depth == 0 && at > 0 && matches!(letters[at - 1], '+' | '*' | '?' | '}') && (at < 2 || letters[at - 2] != '\\') => {
+                return Err(missing("possessive repetition in regular expressions"));
+            }
             '{' if depth == 0 && !letters.get(at + 1).is_some_and(char::is_ascii_digit) => out.push_str("\\{"),
             other => out.push(other),
         }
@@ -138,7 +150,12 @@ fn like_pattern(pattern: &str, escape: Option<char>) -> Result<Regex, Error> {
             if Some(letter) == escape {
                 match letters.next() {
                     Some(next) if next == '%' || next == '_' || Some(next) == escape => out.push_str(&regex::escape(&next.to_string())),
-                    _ => return Err(fault("INVALID_FUNCTION_ARGUMENT", "Escape character must be followed by '%', '_' or the escape character itself")),
+                    _ => {
+                        return Err(fault(
+                            "INVALID_FUNCTION_ARGUMENT",
+                            "Escape character must be followed by '%', '_' or the escape character itself",
+                        ));
+                    }
                 }
                 continue;
             }
@@ -173,7 +190,11 @@ fn matches<'t>(regex: &Regex, text: &'t str) -> Vec<Captures<'t>> {
     while at <= text.len() {
         let Some(captures) = regex.captures_at(text, at) else { break };
         let Some(whole) = captures.get(0) else { break };
-        at = if whole.end() > whole.start() { whole.end() } else { whole.end() + text[whole.end()..].chars().next().map_or(1, char::len_utf8) };
+        at = if whole.end() > whole.start() {
+            whole.end()
+        } else {
+            whole.end() + text[whole.end()..].chars().next().map_or(1, char::len_utf8)
+        };
         found.push(captures);
     }
     found
@@ -182,7 +203,12 @@ fn matches<'t>(regex: &Regex, text: &'t str) -> Vec<Captures<'t>> {
 fn group(captures: &Captures, at: i64) -> Result<Value, Error> {
     let count = captures.len() - 1;
     let place = usize::try_from(at).ok().filter(|at| *at <= count);
-    let place = place.ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", if at < 0 { "Group cannot be negative".to_owned() } else { format!("Pattern has {count} groups. Cannot access group {at}") }))?;
+    let place = place.ok_or_else(|| {
+        fault(
+            "INVALID_FUNCTION_ARGUMENT",
+            if at < 0 { "Group cannot be negative".to_owned() } else { format!("Pattern has {count} groups. Cannot access group {at}") },
+        )
+    })?;
     Ok(captures.get(place).map(|found| found.as_str()).into())
 }
 
@@ -220,19 +246,37 @@ fn expand(template: &str, captures: &Captures) -> Result<String, Error> {
         match letters[at] {
             '\\' => {
                 at += 1;
-                out.push(*letters.get(at).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal replacement sequence: nothing after \\"))?);
+                out.push(
+                    *letters.get(at).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal replacement sequence: nothing after \\"))?,
+                );
                 at += 1;
             }
             '$' => {
                 at += 1;
                 if letters.get(at) == Some(&'{') {
-                    let end = letters[at..].iter().position(|letter| *letter == '}').ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal replacement sequence: unfinished group"))?;
+                    let end = letters[at..]
+                        .iter()
+                        .position(|letter| *letter == '}')
+                        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal replacement sequence: unfinished group"))?;
                     let name: String = letters[at + 1..at + end].iter().collect();
-                    out.push_str(captures.name(&name).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Illegal replacement sequence: unknown group {{ {name} }}")))?.as_str());
+                    out.push_str(
+                        captures
+                            .name(&name)
+                            .ok_or_else(|| {
+                                fault("INVALID_FUNCTION_ARGUMENT", format!("Illegal replacement sequence: unknown group {{ {name} }}"))
+                            })?
+                            .as_str(),
+                    );
                     at += end + 1;
                     continue;
                 }
-                let mut number: usize = usize::try_from(letters.get(at).and_then(|letter| letter.to_digit(10)).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal replacement sequence"))?).unwrap_or(0);
+                let mut number: usize = usize::try_from(
+                    letters
+                        .get(at)
+                        .and_then(|letter| letter.to_digit(10))
+                        .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal replacement sequence"))?,
+                )
+                .unwrap_or(0);
                 if number >= captures.len() {
                     return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Illegal replacement sequence: unknown group {number}")));
                 }
@@ -304,7 +348,9 @@ fn position(v: &[Value], _: &Call) -> Answer {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "occurrence cannot be smaller than 1"));
     }
     let regex = compile(v[1].str())?;
-    let Some(from) = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(usize::try_from(start - 1).unwrap_or(usize::MAX)) else { return Ok(Value::Int(-1)) };
+    let Some(from) = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(usize::try_from(start - 1).unwrap_or(usize::MAX)) else {
+        return Ok(Value::Int(-1));
+    };
     if from >= text.len() && !text.is_empty() {
         return Ok(Value::Int(-1));
     }
@@ -314,7 +360,11 @@ fn position(v: &[Value], _: &Call) -> Answer {
         if nth == occurrence {
             return Ok(Value::Int(i64::try_from(text[..found.start()].chars().count()).unwrap_or(0) + 1));
         }
-        at = if found.end() > found.start() { found.end() } else { found.end() + text[found.end()..].chars().next().map_or(1, char::len_utf8) };
+        at = if found.end() > found.start() {
+            found.end()
+        } else {
+            found.end() + text[found.end()..].chars().next().map_or(1, char::len_utf8)
+        };
         if at > text.len() {
             return Ok(Value::Int(-1));
         }

@@ -1,6 +1,5 @@
 //! Text.
 
-
 use crate::error::{Error, fault};
 use crate::kinds::Kind;
 use crate::scalar::Call;
@@ -17,7 +16,13 @@ fn each(text: &str, change: fn(char) -> Option<char>) -> Value {
 fn lower(letter: char) -> Option<char> {
     let mut all = letter.to_lowercase();
     let first = all.next();
-    if letter == 'İ' { Some('i') } else if all.next().is_some() { None } else { first }
+    if letter == 'İ' {
+        Some('i')
+    } else if all.next().is_some() {
+        None
+    } else {
+        first
+    }
 }
 
 fn upper(letter: char) -> Option<char> {
@@ -83,7 +88,10 @@ fn split_part(text: &str, by: &str, at: i64) -> Answer {
 fn split_to_map(v: &[Value], several: bool) -> Answer {
     let (text, entry, pair) = (v[0].str(), v[1].str(), v[2].str());
     if entry.is_empty() || pair.is_empty() {
-        return Err(fault("INVALID_FUNCTION_ARGUMENT", if entry.is_empty() { "entryDelimiter is empty" } else { "keyValueDelimiter is empty" }));
+        return Err(fault(
+            "INVALID_FUNCTION_ARGUMENT",
+            if entry.is_empty() { "entryDelimiter is empty" } else { "keyValueDelimiter is empty" },
+        ));
     }
     if entry == pair {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "entryDelimiter and keyValueDelimiter must not be the same"));
@@ -93,9 +101,14 @@ fn split_to_map(v: &[Value], several: bool) -> Answer {
         if piece.is_empty() {
             continue;
         }
-        let (key, value) = piece.split_once(pair).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Key-value delimiter must appear exactly once in each entry. Bad input: '{piece}'")))?;
+        let (key, value) = piece.split_once(pair).ok_or_else(|| {
+            fault("INVALID_FUNCTION_ARGUMENT", format!("Key-value delimiter must appear exactly once in each entry. Bad input: '{piece}'"))
+        })?;
         if value.contains(pair) {
-            return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Key-value delimiter must appear exactly once in each entry. Bad input: '{piece}'")));
+            return Err(fault(
+                "INVALID_FUNCTION_ARGUMENT",
+                format!("Key-value delimiter must appear exactly once in each entry. Bad input: '{piece}'"),
+            ));
         }
         match entries.iter_mut().find(|(known, _)| known.str() == key) {
             Some((_, values)) if several => values.push(Value::from(value)),
@@ -103,7 +116,9 @@ fn split_to_map(v: &[Value], several: bool) -> Answer {
             None => entries.push((Value::from(key), vec![Value::from(value)])),
         }
     }
-    Ok(Value::Map(entries.into_iter().map(|(key, mut values)| (key, if several { Value::List(values) } else { values.swap_remove(0) })).collect()))
+    Ok(Value::Map(
+        entries.into_iter().map(|(key, mut values)| (key, if several { Value::List(values) } else { values.swap_remove(0) })).collect(),
+    ))
 }
 
 fn padded(v: &[Value], left: bool) -> Answer {
@@ -188,7 +203,12 @@ fn soundex(text: &str) -> Answer {
 
 fn translate(v: &[Value], _: &Call) -> Answer {
     let (from, to): (Vec<char>, Vec<char>) = (v[1].str().chars().collect(), v[2].str().chars().collect());
-    Ok(Value::from(v[0].str().chars().filter_map(|letter| from.iter().position(|known| *known == letter).map_or(Some(letter), |at| to.get(at).copied())).collect::<String>()))
+    Ok(Value::from(
+        v[0].str()
+            .chars()
+            .filter_map(|letter| from.iter().position(|known| *known == letter).map_or(Some(letter), |at| to.get(at).copied()))
+            .collect::<String>(),
+    ))
 }
 
 fn normalize(v: &[Value], _: &Call) -> Answer {
@@ -199,7 +219,9 @@ fn normalize(v: &[Value], _: &Call) -> Answer {
         "NFD" => text.nfd().collect(),
         "NFKC" => text.nfkc().collect(),
         "NFKD" => text.nfkd().collect(),
-        other => return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Normalization form must be one of [NFD, NFC, NFKD, NFKC]: {other}"))),
+        other => {
+            return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Normalization form must be one of [NFD, NFC, NFKD, NFKC]: {other}")));
+        }
     }))
 }
 
@@ -301,7 +323,10 @@ fn conversion(code: char, flags: &str, precision: Option<usize>, value: &Value, 
         'f' => {
             let precision = precision.unwrap_or(6);
             let text = match kind {
-                Kind::Decimal(_, scale) => crate::numbers::decimal_text(crate::numbers::rescale(value.decimal(), (*scale).into(), i32::try_from(precision).ok()?)?, u8::try_from(precision).ok()?),
+                Kind::Decimal(_, scale) => crate::numbers::decimal_text(
+                    crate::numbers::rescale(value.decimal(), (*scale).into(), i32::try_from(precision).ok()?)?,
+                    u8::try_from(precision).ok()?,
+                ),
                 Kind::Double | Kind::Real => {
                     if !value.float().is_finite() {
                         return None;
@@ -361,7 +386,15 @@ fn luhn(text: &str) -> Answer {
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "Input is not numeric"));
     }
-    let sum: u32 = text.bytes().rev().enumerate().map(|(at, b)| { let digit = u32::from(b - b'0'); if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit } }).sum();
+    let sum: u32 = text
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(at, b)| {
+            let digit = u32::from(b - b'0');
+            if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
+        })
+        .sum();
     Ok(Value::Bool(sum.is_multiple_of(10)))
 }
 
@@ -385,7 +418,9 @@ fn trim_with(v: &[Value], left: bool, right: bool) -> Answer {
 pub(crate) const TABLE: &[Entry] = &[
     strict("lower", "varchar(x) -> varchar(x)", |v, _| Ok(each(v[0].str(), lower))),
     strict("upper", "varchar(x) -> varchar(x)", |v, _| Ok(each(v[0].str(), upper))),
-    strict("length", "char -> bigint", |v, call| Ok(Value::Int(if let Kind::Char(length) = call.args[0] { length.into() } else { 0 }.max(count(v[0].str()).int())))),
+    strict("length", "char -> bigint", |v, call| {
+        Ok(Value::Int(if let Kind::Char(length) = call.args[0] { length.into() } else { 0 }.max(count(v[0].str()).int())))
+    }),
     strict("length", "varchar -> bigint", |v, _| Ok(count(v[0].str()))),
     strict("length", "varbinary -> bigint", |v, _| Ok(Value::Int(i64::try_from(v[0].bytes().len()).unwrap_or(0)))),
     strict("reverse", "varchar(x) -> varchar(x)", |v, _| Ok(Value::from(v[0].str().chars().rev().collect::<String>()))),
@@ -409,7 +444,9 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("trim", "varchar(x), varchar -> varchar(x)", |v, _| trim_with(v, true, true)),
     strict("ltrim", "varchar(x), varchar -> varchar(x)", |v, _| trim_with(v, true, false)),
     strict("rtrim", "varchar(x), varchar -> varchar(x)", |v, _| trim_with(v, false, true)),
-    strict("replace", "varchar, varchar -> varchar", |v, _| Ok(Value::from(if v[1].str().is_empty() { v[0].str().to_owned() } else { v[0].str().replace(v[1].str(), "") }))),
+    strict("replace", "varchar, varchar -> varchar", |v, _| {
+        Ok(Value::from(if v[1].str().is_empty() { v[0].str().to_owned() } else { v[0].str().replace(v[1].str(), "") }))
+    }),
     strict("replace", "varchar, varchar, varchar -> varchar", |v, _| Ok(Value::from(v[0].str().replace(v[1].str(), v[2].str())))),
     strict("split", "varchar(x), varchar -> array(varchar(x))", |v, _| split(v[0].str(), v[1].str(), None)),
     strict("split", "varchar(x), varchar, bigint -> array(varchar(x))", |v, _| split(v[0].str(), v[1].str(), Some(v[2].int()))),
@@ -418,7 +455,13 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("split_to_multimap", "varchar, varchar, varchar -> map(varchar, array(varchar))", |v, _| split_to_map(v, true)),
     strict("lpad", "varchar, bigint, varchar -> varchar", |v, _| padded(v, true)),
     strict("rpad", "varchar, bigint, varchar -> varchar", |v, _| padded(v, false)),
-    strict("chr", "bigint -> varchar", |v, _| u32::try_from(v[0].int()).ok().and_then(char::from_u32).map(|letter| Value::from(letter.to_string())).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Not a valid Unicode code point: {}", v[0].int())))),
+    strict("chr", "bigint -> varchar", |v, _| {
+        u32::try_from(v[0].int())
+            .ok()
+            .and_then(char::from_u32)
+            .map(|letter| Value::from(letter.to_string()))
+            .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Not a valid Unicode code point: {}", v[0].int())))
+    }),
     strict("codepoint", "varchar -> integer", |v, _| match v[0].str().chars().collect::<Vec<_>>().as_slice() {
         [letter] => Ok(Value::Int(u32::from(*letter).into())),
         _ => Err(fault("INVALID_FUNCTION_ARGUMENT", "Input string must be a single character string")),

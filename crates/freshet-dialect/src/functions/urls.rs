@@ -20,7 +20,10 @@ fn parts(url: &str) -> Option<Parts<'_>> {
         return None;
     }
     let (rest, fragment) = url.split_once('#').map_or((url, None), |(rest, fragment)| (rest, Some(fragment)));
-    let scheme_end = rest.find(':').filter(|at| rest[..*at].starts_with(|c: char| c.is_ascii_alphabetic()) && rest[..*at].chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)));
+    let scheme_end = rest.find(':').filter(|at| {
+        rest[..*at].starts_with(|c: char| c.is_ascii_alphabetic())
+            && rest[..*at].chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
     let (scheme, rest) = scheme_end.map_or((None, rest), |at| (Some(&rest[..at]), &rest[at + 1..]));
     if scheme.is_some() && rest.is_empty() {
         return None;
@@ -93,12 +96,24 @@ fn take(url: &Value, get: impl Fn(&Parts) -> Value) -> Answer {
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
     strict("url_extract_protocol", "varchar(x) -> varchar(x)", |v, _| take(&v[0], |parts| parts.scheme.unwrap_or("").into())),
-    strict("url_extract_host", "varchar(x) -> varchar(x)", |v, _| take(&v[0], |parts| parts.authority.map_or("", |authority| host_and_port(authority).0).into())),
-    strict("url_extract_port", "varchar -> bigint", |v, _| take(&v[0], |parts| parts.authority.and_then(|authority| host_and_port(authority).1).into())),
+    strict("url_extract_host", "varchar(x) -> varchar(x)", |v, _| {
+        take(&v[0], |parts| parts.authority.map_or("", |authority| host_and_port(authority).0).into())
+    }),
+    strict("url_extract_port", "varchar -> bigint", |v, _| {
+        take(&v[0], |parts| parts.authority.and_then(|authority| host_and_port(authority).1).into())
+    }),
     strict("url_extract_path", "varchar(x) -> varchar(x)", |v, _| take(&v[0], |parts| unescape(parts.path, false).into())),
-    strict("url_extract_query", "varchar(x) -> varchar(x)", |v, _| take(&v[0], |parts| parts.query.and_then(|query| unescape(query, false)).unwrap_or_default().into())),
-    strict("url_extract_fragment", "varchar(x) -> varchar(x)", |v, _| take(&v[0], |parts| parts.fragment.and_then(|fragment| unescape(fragment, false)).unwrap_or_default().into())),
+    strict("url_extract_query", "varchar(x) -> varchar(x)", |v, _| {
+        take(&v[0], |parts| parts.query.and_then(|query| unescape(query, false)).unwrap_or_default().into())
+    }),
+    strict("url_extract_fragment", "varchar(x) -> varchar(x)", |v, _| {
+        take(&v[0], |parts| parts.fragment.and_then(|fragment| unescape(fragment, false)).unwrap_or_default().into())
+    }),
     strict("url_extract_parameter", "varchar(x), varchar -> varchar(x)", |v, _| take(&v[0], |parts| parameter(parts.query, v[1].str()))),
     strict("url_encode", "varchar -> varchar", |v, _| Ok(Value::from(encode(v[0].str())))),
-    strict("url_decode", "varchar(x) -> varchar(x)", |v, _| unescape(v[0].str(), true).map(Value::from).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal hex characters in escape (%) pattern"))),
+    strict("url_decode", "varchar(x) -> varchar(x)", |v, _| {
+        unescape(v[0].str(), true)
+            .map(Value::from)
+            .ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", "Illegal hex characters in escape (%) pattern"))
+    }),
 ];

@@ -30,22 +30,15 @@ async fn producer(script: Script) -> (Producer, Arc<Mutex<Vec<Request>>>) {
             tokio::spawn(serve(connection, Arc::clone(&seen), script));
         }
     });
-    let firehose = aws_sdk_firehose::Config::builder()
-        .allow_no_auth()
-        .region(Region::new("us-east-1"))
-        .endpoint_url(&endpoint)
-        .build();
+    let firehose = aws_sdk_firehose::Config::builder().allow_no_auth().region(Region::new("us-east-1")).endpoint_url(&endpoint).build();
     let s3 = aws_sdk_s3::Config::builder()
         .allow_no_auth()
         .region(Region::new("us-east-1"))
         .endpoint_url(&endpoint)
         .force_path_style(true)
         .build();
-    let producer = Producer::new(
-        &aws_sdk_firehose::Client::from_conf(firehose),
-        &aws_sdk_s3::Client::from_conf(s3),
-        Settings::new("events", "lake"),
-    );
+    let producer =
+        Producer::new(&aws_sdk_firehose::Client::from_conf(firehose), &aws_sdk_s3::Client::from_conf(s3), Settings::new("events", "lake"));
     (producer, requests)
 }
 
@@ -61,14 +54,8 @@ async fn serve(mut connection: TcpStream, seen: Arc<Mutex<Vec<Request>>>, script
         if status == 0 {
             return;
         }
-        let head = format!(
-            "HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        connection
-            .write_all(&[head.as_bytes(), body.as_bytes()].concat())
-            .await
-            .unwrap();
+        let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n", body.len());
+        connection.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await.unwrap();
     }
 }
 
@@ -77,17 +64,12 @@ async fn read(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Reques
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..end]).to_lowercase();
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:"));
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
             let whole = end + 4 + length.map_or(0, |length| length.trim().parse().unwrap());
             if buffer.len() >= whole {
                 let first = String::from_utf8_lossy(&buffer[..end]).into_owned();
                 let mut words = first.split_whitespace();
-                let (method, path) = (
-                    words.next().unwrap().to_owned(),
-                    words.next().unwrap().to_owned(),
-                );
+                let (method, path) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
                 let body = String::from_utf8_lossy(&buffer[end + 4..whole]).into_owned();
                 buffer.drain(..whole);
                 return Some(Request { method, path, body });
@@ -100,31 +82,21 @@ async fn read(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Reques
 }
 
 fn records(count: usize) -> Vec<Bytes> {
-    (0..count)
-        .map(|index| Bytes::from(format!("{{\"n\":{index}}}\n")))
-        .collect()
+    (0..count).map(|index| Bytes::from(format!("{{\"n\":{index}}}\n"))).collect()
 }
 
 /// An answer to `PutRecordBatch` with these verdicts: `true` is taken.
 fn answer(verdicts: &[bool]) -> (u16, String) {
     let entries: Vec<&str> = verdicts
         .iter()
-        .map(|taken| {
-            if *taken {
-                r#"{"RecordId":"1"}"#
-            } else {
-                r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}"#
-            }
-        })
+        .map(
+            |taken| {
+                if *taken { r#"{"RecordId":"1"}"# } else { r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}"# }
+            },
+        )
         .collect();
     let failed = verdicts.iter().filter(|taken| !**taken).count();
-    (
-        200,
-        format!(
-            r#"{{"FailedPutCount":{failed},"RequestResponses":[{}]}}"#,
-            entries.join(",")
-        ),
-    )
+    (200, format!(r#"{{"FailedPutCount":{failed},"RequestResponses":[{}]}}"#, entries.join(",")))
 }
 
 fn refusal(status: u16, code: &str) -> (u16, String) {
@@ -135,13 +107,7 @@ fn refusal(status: u16, code: &str) -> (u16, String) {
 async fn records_that_firehose_takes_are_acknowledged_by_one_call() {
     let (producer, requests) = producer(|_, _| answer(&[true; 3])).await;
     let receipt = producer.put(records(3)).await.unwrap();
-    assert_eq!(
-        receipt,
-        Receipt {
-            acknowledged: 3,
-            ..Receipt::default()
-        }
-    );
+    assert_eq!(receipt, Receipt { acknowledged: 3, ..Receipt::default() });
     assert_eq!(requests.lock().unwrap().len(), 1);
 }
 
@@ -190,11 +156,7 @@ async fn a_refused_stream_spills_at_once_as_newline_terminated_lines() {
     let requests = requests.lock().unwrap();
     assert_eq!(requests.len(), 2);
     let key = receipt.spill_key.unwrap();
-    assert!(
-        requests[1].path.starts_with(&format!("/lake/{key}")),
-        "{}",
-        requests[1].path
-    );
+    assert!(requests[1].path.starts_with(&format!("/lake/{key}")), "{}", requests[1].path);
     assert!(requests[1].body.contains("{\"n\":0}\n{\"n\":1}\n"));
 }
 
@@ -211,10 +173,7 @@ async fn what_is_throttled_past_the_deadline_spills_alone() {
     assert!(started.elapsed() < Duration::from_secs(3));
     assert_eq!((receipt.acknowledged, receipt.spilled), (2, 1));
     let requests = requests.lock().unwrap();
-    let spilled = requests
-        .iter()
-        .find(|request| request.method == "PUT")
-        .unwrap();
+    let spilled = requests.iter().find(|request| request.method == "PUT").unwrap();
     assert!(spilled.body.contains("{\"n\":1}\n") && !spilled.body.contains("{\"n\":0}"));
 }
 
@@ -233,12 +192,8 @@ async fn a_record_above_the_limit_goes_to_the_bucket_and_the_others_to_the_strea
 
 #[tokio::test]
 async fn more_than_a_call_holds_goes_in_several() {
-    let (producer, requests) =
-        producer(|_, request| answer(&vec![true; request.body.matches("\"Data\"").count()])).await;
-    assert_eq!(
-        producer.put(records(1_001)).await.unwrap().acknowledged,
-        1_001
-    );
+    let (producer, requests) = producer(|_, request| answer(&vec![true; request.body.matches("\"Data\"").count()])).await;
+    assert_eq!(producer.put(records(1_001)).await.unwrap().acknowledged, 1_001);
     assert_eq!(requests.lock().unwrap().len(), 3);
 }
 
@@ -252,15 +207,7 @@ async fn when_both_refuse_the_error_says_so_within_three_seconds_and_holds_no_pa
     let started = Instant::now();
     let error = producer.put(records(2)).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(3));
-    assert!(
-        matches!(&error, Error::NotDurable { records: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::NotDurable { records: 2, .. }), "{error}");
     let text = error.to_string();
-    assert!(
-        text.contains("ServiceUnavailableException")
-            && text.contains("AccessDenied")
-            && !text.contains("\"n\""),
-        "{text}"
-    );
+    assert!(text.contains("ServiceUnavailableException") && text.contains("AccessDenied") && !text.contains("\"n\""), "{text}");
 }

@@ -74,10 +74,7 @@ impl Delivery {
             };
             match next {
                 Some(Work::Deliver(segment)) => {
-                    if !self
-                        .deliver_until_done(&segment, &mut work, &mut queue)
-                        .await
-                    {
+                    if !self.deliver_until_done(&segment, &mut work, &mut queue).await {
                         return;
                     }
                 }
@@ -89,12 +86,7 @@ impl Delivery {
     }
 
     /// Delivers a segment, however often that takes; says no when the process ends first, and the segment waits for the next.
-    async fn deliver_until_done(
-        &self,
-        segment: &Segment,
-        work: &mut mpsc::UnboundedReceiver<Work>,
-        queue: &mut VecDeque<Work>,
-    ) -> bool {
+    async fn deliver_until_done(&self, segment: &Segment, work: &mut mpsc::UnboundedReceiver<Work>, queue: &mut VecDeque<Work>) -> bool {
         let mut wait = FIRST_WAIT;
         let mut assembled = None;
         loop {
@@ -105,26 +97,16 @@ impl Delivery {
                 }
                 Err(message) => message,
             };
-            warn!(
-                stream = self.stream,
-                segment = segment.number,
-                message,
-                "could not deliver; will try again"
-            );
+            warn!(stream = self.stream, segment = segment.number, message, "could not deliver; will try again");
             while let Ok(next) = work.try_recv() {
                 queue.push_back(next);
             }
-            let (answers, rest): (Vec<Work>, Vec<Work>) = queue
-                .drain(..)
-                .partition(|next| matches!(next, Work::Answer(_)));
+            let (answers, rest): (Vec<Work>, Vec<Work>) = queue.drain(..).partition(|next| matches!(next, Work::Answer(_)));
             queue.extend(rest);
             for answer in answers {
                 if let Work::Answer(reply) = answer {
                     // Who asked may have gone.
-                    drop(reply.send(Err(Error::Delivery {
-                        stream: self.stream.clone(),
-                        message: message.clone(),
-                    })));
+                    drop(reply.send(Err(Error::Delivery { stream: self.stream.clone(), message: message.clone() })));
                 }
             }
             if work.is_closed() {
@@ -136,11 +118,7 @@ impl Delivery {
     }
 
     /// One try: makes the objects unless an earlier try has, puts those that are not yet put, removes the segment.
-    async fn deliver(
-        &self,
-        segment: &Segment,
-        assembled: &mut Option<Assembled>,
-    ) -> Result<(), String> {
+    async fn deliver(&self, segment: &Segment, assembled: &mut Option<Assembled>) -> Result<(), String> {
         let made = match assembled {
             Some(made) => made,
             None => match self.assemble(segment).await {
@@ -157,30 +135,17 @@ impl Delivery {
         let store = self.buckets.get(&self.bucket);
         while let Some((key, bytes)) = made.objects.front() {
             put(store.as_ref(), key, bytes).await?;
-            info!(
-                stream = self.stream,
-                bucket = self.bucket,
-                key,
-                bytes = bytes.len(),
-                records = made.records,
-                "delivered"
-            );
+            info!(stream = self.stream, bucket = self.bucket, key, bytes = bytes.len(), records = made.records, "delivered");
             made.objects.pop_front();
         }
         let removed = if made.torn {
-            warn!(
-                stream = self.stream,
-                segment = segment.number,
-                "kept a segment with an unreadable end as .torn"
-            );
+            warn!(stream = self.stream, segment = segment.number, "kept a segment with an unreadable end as .torn");
             fs::rename(&segment.path, segment.path.with_extension("torn"))
         } else {
             fs::remove_file(&segment.path)
         };
         match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(format!("remove a delivered segment: {error}"))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!("remove a delivered segment: {error}")),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -198,19 +163,14 @@ impl Delivery {
                 let batch = assembly.read(number, transformer.as_ref())?;
                 Ok::<_, io::Error>((assembly, batch))
             };
-            let (stepped, batch) = tokio::task::spawn_blocking(step)
-                .await
-                .map_err(io::Error::other)??;
+            let (stepped, batch) = tokio::task::spawn_blocking(step).await.map_err(io::Error::other)??;
             assembly = stepped;
             if batch.is_empty() {
                 break;
             }
             let verdicts = match &self.transformer {
                 Some(transformer) => transformer.transform(&batch).await,
-                None => batch
-                    .iter()
-                    .map(|record| Verdict::Deliver(record.data.clone()))
-                    .collect(),
+                None => batch.iter().map(|record| Verdict::Deliver(record.data.clone())).collect(),
             };
             done = Some((batch, verdicts));
         }
@@ -218,44 +178,22 @@ impl Delivery {
     }
 
     fn finish(&self, assembly: Assembly) -> io::Result<Assembled> {
-        let Assembly {
-            reader,
-            records,
-            oldest,
-            delivered,
-            errors,
-            raw,
-            ..
-        } = assembly;
-        let oldest = oldest
-            .and_then(DateTime::from_timestamp_millis)
-            .unwrap_or_else(Utc::now);
+        let Assembly { reader, records, oldest, delivered, errors, raw, .. } = assembly;
+        let oldest = oldest.and_then(DateTime::from_timestamp_millis).unwrap_or_else(Utc::now);
         let mut objects = VecDeque::new();
         if let (Some(prefix), Some(raw)) = (&self.raw_prefix, raw) {
             objects.extend(raw.into_object(&prefix.evaluate(oldest, ""), &self.stream, oldest)?);
         }
         let error_prefix = self.error_prefix.evaluate(oldest, PROCESSING_FAILED);
         objects.extend(errors.into_object(&error_prefix, &self.stream, oldest)?);
-        objects.extend(delivered.into_object(
-            &self.prefix.evaluate(oldest, ""),
-            &self.stream,
-            oldest,
-        )?);
-        Ok(Assembled {
-            objects,
-            records,
-            torn: reader.is_torn(),
-        })
+        objects.extend(delivered.into_object(&self.prefix.evaluate(oldest, ""), &self.stream, oldest)?);
+        Ok(Assembled { objects, records, torn: reader.is_torn() })
     }
 }
 
 async fn put(store: &dyn ObjectStore, key: &str, bytes: &Bytes) -> Result<(), String> {
     let path = object_store::path::Path::parse(key).map_err(|error| error.to_string())?;
-    store
-        .put(&path, bytes.clone().into())
-        .await
-        .map(drop)
-        .map_err(|error| error.to_string())
+    store.put(&path, bytes.clone().into()).await.map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether reading a segment will fail in this way however often it is tried: it is gone, or of another version.

@@ -39,16 +39,11 @@ pub(crate) struct Buffering {
 /// What the writer is asked.
 enum Command {
     /// Make these records durable.
-    Append {
-        entries: Vec<Entry>,
-        reply: oneshot::Sender<io::Result<()>>,
-    },
+    Append { entries: Vec<Entry>, reply: oneshot::Sender<io::Result<()>> },
     /// Hand the buffer over because its age is reached, if it is still this one.
     Ripen { number: u64 },
     /// Hand the buffer over and answer when all that came before is delivered.
-    Flush {
-        reply: oneshot::Sender<Result<(), Error>>,
-    },
+    Flush { reply: oneshot::Sender<Result<(), Error>> },
 }
 
 /// The journal, as the service writes to it. Dropping it ends the writer; what is not delivered stays on disk.
@@ -89,38 +84,22 @@ impl Journal {
             .name("firehose-journal".to_owned())
             .spawn(move || writer.run(received))
             .map_err(|source| failed("start the writer of", folder, source))?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            commands,
-            undelivered,
-        })
+        Ok(Self { folder: folder.to_owned(), commands, undelivered })
     }
 
     /// Makes records durable; they are when this answers.
     pub(crate) async fn append(&self, entries: Vec<Entry>) -> io::Result<()> {
         let (reply, answer) = oneshot::channel();
         let gone = || io::Error::other("the journal's writer has ended");
-        self.commands
-            .send(Command::Append { entries, reply })
-            .await
-            .map_err(|_| gone())?;
+        self.commands.send(Command::Append { entries, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
     /// Delivers what is buffered and answers when it is in the bucket, or why it could not be put there.
     pub(crate) async fn flush(&self) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        let gone = || {
-            failed(
-                "flush",
-                &self.folder,
-                io::Error::other("the journal's writer has ended"),
-            )
-        };
-        self.commands
-            .send(Command::Flush { reply })
-            .await
-            .map_err(|_| gone())?;
+        let gone = || failed("flush", &self.folder, io::Error::other("the journal's writer has ended"));
+        self.commands.send(Command::Flush { reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -136,19 +115,9 @@ fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
     for item in fs::read_dir(folder)? {
         let item = item?;
         let path = item.path();
-        let number = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .and_then(|stem| stem.parse().ok());
-        if let (Some(number), true) = (
-            number,
-            path.extension().is_some_and(|ending| ending == ENDING),
-        ) {
-            segments.push(Segment {
-                number,
-                bytes: item.metadata()?.len(),
-                path,
-            });
+        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        if let (Some(number), true) = (number, path.extension().is_some_and(|ending| ending == ENDING)) {
+            segments.push(Segment { number, bytes: item.metadata()?.len(), path });
         }
     }
     segments.sort_unstable_by_key(|segment| segment.number);
@@ -156,11 +125,7 @@ fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
 }
 
 fn failed(tried: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Journal {
-        tried,
-        path: path.to_owned(),
-        source,
-    }
+    Error::Journal { tried, path: path.to_owned(), source }
 }
 
 /// The thread that writes.
@@ -197,11 +162,7 @@ impl Writer {
         match command {
             Command::Append { entries, reply } => self.append(&entries, reply),
             Command::Ripen { number } => {
-                if self
-                    .buffer
-                    .as_ref()
-                    .is_some_and(|buffer| buffer.segment.number == number)
-                {
+                if self.buffer.as_ref().is_some_and(|buffer| buffer.segment.number == number) {
                     self.seal();
                 }
             }
@@ -215,16 +176,12 @@ impl Writer {
 
     /// Writes a call's records to the buffer; the call is answered by the commit.
     fn append(&mut self, entries: &[Entry], reply: oneshot::Sender<io::Result<()>>) {
-        let mut frames =
-            Vec::with_capacity(entries.iter().map(|entry| entry.data.len() + 16).sum());
+        let mut frames = Vec::with_capacity(entries.iter().map(|entry| entry.data.len() + 16).sum());
         for entry in entries {
             write_frame(&mut frames, entry.arrival, &entry.data);
         }
         let length = frames.len() as u64;
-        let full = |buffer: &Buffer| {
-            buffer.segment.bytes > MAGIC.len() as u64
-                && buffer.segment.bytes + length > self.buffering.bytes
-        };
+        let full = |buffer: &Buffer| buffer.segment.bytes > MAGIC.len() as u64 && buffer.segment.bytes + length > self.buffering.bytes;
         if self.buffer.as_ref().is_some_and(full) {
             self.seal();
         }
@@ -245,11 +202,7 @@ impl Writer {
                 self.seal();
             }
         }
-        if self
-            .buffer
-            .as_ref()
-            .is_some_and(|buffer| buffer.segment.bytes >= self.buffering.bytes)
-        {
+        if self.buffer.as_ref().is_some_and(|buffer| buffer.segment.bytes >= self.buffering.bytes) {
             self.seal();
         }
     }
@@ -260,10 +213,7 @@ impl Writer {
             let number = self.next;
             let path = self.folder.join(format!("{number:020}.{ENDING}"));
             self.next += 1;
-            let mut file = OpenOptions::new()
-                .append(true)
-                .create_new(true)
-                .open(&path)?;
+            let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
             file.write_all(MAGIC)?;
             File::open(&self.folder)?.sync_all()?;
             let (commands, age) = (self.commands.clone(), self.buffering.age);
@@ -276,29 +226,14 @@ impl Writer {
             });
             let bytes = MAGIC.len() as u64;
             self.undelivered.fetch_add(bytes, Ordering::Relaxed);
-            self.buffer = Some(Buffer {
-                segment: Segment {
-                    path,
-                    number,
-                    bytes,
-                },
-                file,
-                waiting: Vec::new(),
-            });
+            self.buffer = Some(Buffer { segment: Segment { path, number, bytes }, file, waiting: Vec::new() });
         }
-        Ok(self
-            .buffer
-            .as_mut()
-            .expect("it was there or has just been made"))
+        Ok(self.buffer.as_mut().expect("it was there or has just been made"))
     }
 
     /// Brings what was written to the disk and answers the calls that wait for it.
     fn commit(&mut self) {
-        let Some(buffer) = self
-            .buffer
-            .as_mut()
-            .filter(|buffer| !buffer.waiting.is_empty())
-        else {
+        let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.waiting.is_empty()) else {
             return;
         };
         let synced = buffer.file.sync_data();

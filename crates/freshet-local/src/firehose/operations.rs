@@ -26,119 +26,67 @@ struct List {
 
 impl Firehose {
     /// Answers an operation, named without its service. `partial` refuses some records of a `PutRecordBatch`.
-    pub(crate) async fn handle(
-        &self,
-        operation: &str,
-        body: Bytes,
-        partial: Option<PartialFailure>,
-    ) -> Result<Value, ServiceError> {
+    pub(crate) async fn handle(&self, operation: &str, body: Bytes, partial: Option<PartialFailure>) -> Result<Value, ServiceError> {
         match operation {
             "PutRecord" => self.put_record(&body).await,
-            "PutRecordBatch" => {
-                self.put_record_batch(&body, &partial.unwrap_or_default())
-                    .await
-            }
+            "PutRecordBatch" => self.put_record_batch(&body, &partial.unwrap_or_default()).await,
             "DescribeDeliveryStream" => {
                 let name = read::<StreamName>(&body)?.checked()?;
                 Ok(json!({"DeliveryStreamDescription": describe(self.stream(&name)?)}))
             }
             "ListDeliveryStreams" => self.list(&read(&body)?),
-            _ => Err(refusal(
-                "UnknownOperationException",
-                format!("Firehose on loopback has no operation {operation}"),
-            )),
+            _ => Err(refusal("UnknownOperationException", format!("Firehose on loopback has no operation {operation}"))),
         }
     }
 
     async fn put_record(&self, body: &[u8]) -> Result<Value, ServiceError> {
-        self.append(put_record(body)?, &PartialFailure::default())
-            .await?;
+        self.append(put_record(body)?, &PartialFailure::default()).await?;
         Ok(json!({"RecordId": record_id(), "Encrypted": false}))
     }
 
-    async fn put_record_batch(
-        &self,
-        body: &[u8],
-        partial: &PartialFailure,
-    ) -> Result<Value, ServiceError> {
+    async fn put_record_batch(&self, body: &[u8], partial: &PartialFailure) -> Result<Value, ServiceError> {
         let taken = self.append(put_record_batch(body)?, partial).await?;
         let failed = taken.iter().filter(|taken| !**taken).count();
-        let responses: Vec<Value> = taken
-            .into_iter()
-            .map(|taken| {
-                if taken {
-                    json!({"RecordId": record_id()})
-                } else {
-                    json!({"ErrorCode": partial.code, "ErrorMessage": "Slow down."})
-                }
-            })
-            .collect();
+        let responses: Vec<Value> =
+            taken
+                .into_iter()
+                .map(|taken| {
+                    if taken { json!({"RecordId": record_id()}) } else { json!({"ErrorCode": partial.code, "ErrorMessage": "Slow down."}) }
+                })
+                .collect();
         Ok(json!({"FailedPutCount": failed, "Encrypted": false, "RequestResponses": responses}))
     }
 
     /// Makes records durable; says of each whether it was taken.
-    async fn append(
-        &self,
-        records: Records,
-        partial: &PartialFailure,
-    ) -> Result<Vec<bool>, ServiceError> {
+    async fn append(&self, records: Records, partial: &PartialFailure) -> Result<Vec<bool>, ServiceError> {
         let stream = self.stream(&records.stream)?;
         if self.stopping.load(Ordering::Relaxed) || stream.is_behind() {
             return Err(unavailable("Slow down."));
         }
-        let taken: Vec<bool> = (0..records.data.len())
-            .map(|index| !partial.refuses(index))
-            .collect();
+        let taken: Vec<bool> = (0..records.data.len()).map(|index| !partial.refuses(index)).collect();
         let arrival = Utc::now().timestamp_millis();
-        let entries: Vec<Entry> = records
-            .data
-            .into_iter()
-            .zip(&taken)
-            .filter(|(_, taken)| **taken)
-            .map(|(data, _)| Entry { arrival, data })
-            .collect();
+        let entries: Vec<Entry> =
+            records.data.into_iter().zip(&taken).filter(|(_, taken)| **taken).map(|(data, _)| Entry { arrival, data }).collect();
         if !entries.is_empty() {
             // The cause is in the log; the sender can only try again.
-            stream
-                .journal
-                .append(entries)
-                .await
-                .map_err(|_| unavailable("the records could not be written"))?;
+            stream.journal.append(entries).await.map_err(|_| unavailable("the records could not be written"))?;
         }
         Ok(taken)
     }
 
     fn stream(&self, name: &str) -> Result<&Stream, ServiceError> {
-        let missing = || {
-            refusal(
-                "ResourceNotFoundException",
-                format!("Firehose {name} under account {ACCOUNT} not found."),
-            )
-        };
+        let missing = || refusal("ResourceNotFoundException", format!("Firehose {name} under account {ACCOUNT} not found."));
         self.streams.get(name).ok_or_else(missing)
     }
 
     fn list(&self, request: &List) -> Result<Value, ServiceError> {
         let limit = request.limit.unwrap_or(LISTED);
         if !(1..=10_000).contains(&limit) {
-            return Err(refusal(
-                "ValidationException",
-                "1 validation error detected: Value at 'limit' is not from 1 to 10000",
-            ));
+            return Err(refusal("ValidationException", "1 validation error detected: Value at 'limit' is not from 1 to 10000"));
         }
-        let wanted = request
-            .delivery_stream_type
-            .as_deref()
-            .is_none_or(|wanted| wanted == "DirectPut");
-        let after = request
-            .exclusive_start_delivery_stream_name
-            .as_deref()
-            .unwrap_or_default();
-        let mut names: Vec<&String> = self
-            .streams
-            .keys()
-            .filter(|name| wanted && name.as_str() > after)
-            .collect();
+        let wanted = request.delivery_stream_type.as_deref().is_none_or(|wanted| wanted == "DirectPut");
+        let after = request.exclusive_start_delivery_stream_name.as_deref().unwrap_or_default();
+        let mut names: Vec<&String> = self.streams.keys().filter(|name| wanted && name.as_str() > after).collect();
         let more = names.len() > limit;
         names.truncate(limit);
         Ok(json!({"DeliveryStreamNames": names, "HasMoreDeliveryStreams": more}))
@@ -146,11 +94,7 @@ impl Firehose {
 }
 
 fn unavailable(message: &str) -> ServiceError {
-    ServiceError {
-        status: 500,
-        code: "ServiceUnavailableException".to_owned(),
-        message: message.to_owned(),
-    }
+    ServiceError { status: 500, code: "ServiceUnavailableException".to_owned(), message: message.to_owned() }
 }
 
 fn record_id() -> String {
@@ -161,28 +105,13 @@ fn record_id() -> String {
 fn describe(stream: &Stream) -> Value {
     let description = &stream.description;
     let mut destination = destination(description, &description.prefix, description.gzip);
-    let parts = destination
-        .as_object_mut()
-        .expect("a destination is an object");
-    parts.insert(
-        "ErrorOutputPrefix".to_owned(),
-        json!(description.error_prefix),
-    );
-    parts.insert(
-        "ProcessingConfiguration".to_owned(),
-        processing(description),
-    );
-    let mode = if description.raw_prefix.is_some() {
-        "Enabled"
-    } else {
-        "Disabled"
-    };
+    let parts = destination.as_object_mut().expect("a destination is an object");
+    parts.insert("ErrorOutputPrefix".to_owned(), json!(description.error_prefix));
+    parts.insert("ProcessingConfiguration".to_owned(), processing(description));
+    let mode = if description.raw_prefix.is_some() { "Enabled" } else { "Disabled" };
     parts.insert("S3BackupMode".to_owned(), json!(mode));
     if let Some(prefix) = &description.raw_prefix {
-        parts.insert(
-            "S3BackupDescription".to_owned(),
-            self::destination(description, prefix, true),
-        );
+        parts.insert("S3BackupDescription".to_owned(), self::destination(description, prefix, true));
     }
     json!({
         "DeliveryStreamName": description.name,
@@ -211,18 +140,13 @@ fn destination(description: &DeliveryStream, prefix: &str, gzip: bool) -> Value 
 }
 
 fn processing(description: &DeliveryStream) -> Value {
-    let parameter =
-        |name: &str, value: String| json!({"ParameterName": name, "ParameterValue": value});
+    let parameter = |name: &str, value: String| json!({"ParameterName": name, "ParameterValue": value});
     let Some(function) = &description.transformer else {
         return json!({"Enabled": false, "Processors": []});
     };
-    let bytes = u32::try_from(description.transform_buffer_bytes)
-        .expect("a transform buffer is at most 3 MiB");
+    let bytes = u32::try_from(description.transform_buffer_bytes).expect("a transform buffer is at most 3 MiB");
     let size = format!("{}", f64::from(bytes) / f64::from(1024 * 1024));
-    let parameters = [
-        parameter("LambdaArn", function_arn(function)),
-        parameter("NumberOfRetries", "3".to_owned()),
-        parameter("BufferSizeInMBs", size),
-    ];
+    let parameters =
+        [parameter("LambdaArn", function_arn(function)), parameter("NumberOfRetries", "3".to_owned()), parameter("BufferSizeInMBs", size)];
     json!({"Enabled": true, "Processors": [{"Type": "Lambda", "Parameters": parameters}]})
 }

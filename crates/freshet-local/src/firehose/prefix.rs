@@ -46,9 +46,7 @@ impl Prefix {
     pub(crate) fn of_data(expression: &str) -> Result<Self, String> {
         let mut parts = parse(expression)?;
         if parts.contains(&Part::ErrorOutputType) {
-            return Err(format!(
-                "prefix {expression:?} names error-output-type, which only an error prefix may"
-            ));
+            return Err(format!("prefix {expression:?} names error-output-type, which only an error prefix may"));
         }
         if !parts.iter().any(|part| matches!(part, Part::Time(_))) {
             parts.push(Part::Time(pattern(DEFAULT_TIME)?));
@@ -60,15 +58,9 @@ impl Prefix {
     pub(crate) fn of_errors(expression: &str) -> Result<Self, String> {
         let mut parts = parse(expression)?;
         if parts.iter().all(|part| matches!(part, Part::Literal(_))) {
-            parts.extend([
-                Part::ErrorOutputType,
-                Part::Literal("/".to_owned()),
-                Part::Time(pattern(DEFAULT_TIME)?),
-            ]);
+            parts.extend([Part::ErrorOutputType, Part::Literal("/".to_owned()), Part::Time(pattern(DEFAULT_TIME)?)]);
         } else if !parts.contains(&Part::ErrorOutputType) {
-            return Err(format!(
-                "error prefix {expression:?} has an expression but not !{{firehose:error-output-type}}"
-            ));
+            return Err(format!("error prefix {expression:?} has an expression but not !{{firehose:error-output-type}}"));
         }
         Self { parts }.checked(expression)
     }
@@ -76,10 +68,7 @@ impl Prefix {
     fn checked(self, expression: &str) -> Result<Self, String> {
         let example = self.evaluate(DateTime::UNIX_EPOCH, "processing-failed");
         if example.len() > LONGEST {
-            return Err(format!(
-                "prefix of {} bytes is longer than {LONGEST}",
-                example.len()
-            ));
+            return Err(format!("prefix of {} bytes is longer than {LONGEST}", example.len()));
         }
         if example.starts_with('/') || example.contains("//") {
             return Err(format!("prefix {expression:?} has an empty part"));
@@ -146,9 +135,8 @@ fn parse(expression: &str) -> Result<Vec<Part>, String> {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal.to_owned()));
         }
-        let (inner, after) = opened.split_once('}').ok_or_else(|| {
-            format!("prefix {expression:?} opens an expression and does not close it")
-        })?;
+        let (inner, after) =
+            opened.split_once('}').ok_or_else(|| format!("prefix {expression:?} opens an expression and does not close it"))?;
         parts.push(match inner.split_once(':') {
             Some(("timestamp", letters)) => Part::Time(pattern(letters)?),
             Some(("firehose", "random-string")) => Part::RandomString,
@@ -172,15 +160,12 @@ fn pattern(letters: &str) -> Result<Vec<Field>, String> {
     let mut characters = letters.chars().peekable();
     while let Some(letter) = characters.next() {
         if letter == '\'' {
-            quoted(&mut characters, &mut fields)
-                .ok_or_else(|| format!("time pattern {letters:?} does not close its quote"))?;
+            quoted(&mut characters, &mut fields).ok_or_else(|| format!("time pattern {letters:?} does not close its quote"))?;
             continue;
         }
         if !letter.is_ascii_alphabetic() {
             if "[]{}#".contains(letter) {
-                return Err(format!(
-                    "time pattern {letters:?} uses the reserved character {letter}"
-                ));
+                return Err(format!("time pattern {letters:?} uses the reserved character {letter}"));
             }
             fields.push(Field::Literal(letter));
             continue;
@@ -199,14 +184,10 @@ fn pattern(letters: &str) -> Result<Vec<Field>, String> {
             ('s', 1..=2) => Field::Second(width),
             ('S', 1..=9) => Field::Fraction(width),
             ('Y', _) => {
-                return Err(format!(
-                    "time pattern {letters:?} asks for the week's year: write yyyy for the year"
-                ));
+                return Err(format!("time pattern {letters:?} asks for the week's year: write yyyy for the year"));
             }
             _ => {
-                return Err(format!(
-                    "time pattern {letters:?} has {width} times the letter {letter}"
-                ));
+                return Err(format!("time pattern {letters:?} has {width} times the letter {letter}"));
             }
         });
     }
@@ -214,10 +195,7 @@ fn pattern(letters: &str) -> Result<Vec<Field>, String> {
 }
 
 /// Reads on after a quote, up to its end; two quotes are one.
-fn quoted(
-    characters: &mut std::iter::Peekable<std::str::Chars<'_>>,
-    fields: &mut Vec<Field>,
-) -> Option<()> {
+fn quoted(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, fields: &mut Vec<Field>) -> Option<()> {
     if characters.next_if_eq(&'\'').is_some() {
         fields.push(Field::Literal('\''));
         return Some(());
@@ -236,9 +214,7 @@ mod tests {
     use super::*;
 
     fn at() -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339("2018-08-07T09:05:03.250Z")
-            .unwrap()
-            .to_utc()
+        DateTime::parse_from_rfc3339("2018-08-07T09:05:03.250Z").unwrap().to_utc()
     }
 
     #[test]
@@ -247,25 +223,12 @@ mod tests {
             ("", "2018/08/07/09/"),
             ("landing/", "landing/2018/08/07/09/"),
             ("landing", "landing2018/08/07/09/"),
-            (
-                "landing/!{timestamp:yyyy/MM/dd/HH}/",
-                "landing/2018/08/07/09/",
-            ),
+            ("landing/!{timestamp:yyyy/MM/dd/HH}/", "landing/2018/08/07/09/"),
             ("y=!{timestamp:yyyy}/m=!{timestamp:MM}/", "y=2018/m=08/"),
-            (
-                "!{timestamp:'year='yyyy'/month='MM'/o''clock='H}/",
-                "year=2018/month=08/o'clock=9/",
-            ),
-            (
-                "!{timestamp:yy-M-d-DDD-mm-ss-SSS-MMM}/",
-                "18-8-7-219-05-03-250-Aug/",
-            ),
+            ("!{timestamp:'year='yyyy'/month='MM'/o''clock='H}/", "year=2018/month=08/o'clock=9/"),
+            ("!{timestamp:yy-M-d-DDD-mm-ss-SSS-MMM}/", "18-8-7-219-05-03-250-Aug/"),
         ] {
-            assert_eq!(
-                Prefix::of_data(expression).unwrap().evaluate(at(), "x"),
-                expected,
-                "{expression}"
-            );
+            assert_eq!(Prefix::of_data(expression).unwrap().evaluate(at(), "x"), expected, "{expression}");
         }
     }
 
@@ -273,38 +236,19 @@ mod tests {
     fn error_prefixes_evaluate_as_firehose_says() {
         for (expression, expected) in [
             ("errors/", "errors/processing-failed/2018/08/07/09/"),
-            (
-                "errors/!{firehose:error-output-type}/",
-                "errors/processing-failed/",
-            ),
-            (
-                "e/!{timestamp:yyyy}/!{firehose:error-output-type}/",
-                "e/2018/processing-failed/",
-            ),
+            ("errors/!{firehose:error-output-type}/", "errors/processing-failed/"),
+            ("e/!{timestamp:yyyy}/!{firehose:error-output-type}/", "e/2018/processing-failed/"),
         ] {
-            assert_eq!(
-                Prefix::of_errors(expression)
-                    .unwrap()
-                    .evaluate(at(), "processing-failed"),
-                expected
-            );
+            assert_eq!(Prefix::of_errors(expression).unwrap().evaluate(at(), "processing-failed"), expected);
         }
     }
 
     #[test]
     fn each_random_string_is_eleven_characters_of_its_own() {
-        let prefix = Prefix::of_data(
-            "!{firehose:random-string}/!{firehose:random-string}/!{timestamp:yyyy}",
-        )
-        .unwrap();
+        let prefix = Prefix::of_data("!{firehose:random-string}/!{firehose:random-string}/!{timestamp:yyyy}").unwrap();
         let evaluated = prefix.evaluate(at(), "x");
         let parts: Vec<&str> = evaluated.split('/').collect();
-        assert!(
-            parts[0].len() == 11
-                && parts[1].len() == 11
-                && parts[0] != parts[1]
-                && parts[2] == "2018"
-        );
+        assert!(parts[0].len() == 11 && parts[1].len() == 11 && parts[0] != parts[1] && parts[2] == "2018");
     }
 
     #[test]

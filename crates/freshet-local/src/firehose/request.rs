@@ -21,21 +21,14 @@ const RECORD_BYTES: usize = 1_000 * 1024;
 
 /// A refusal with status 400.
 pub(crate) fn refusal(code: &str, message: impl Into<String>) -> ServiceError {
-    ServiceError {
-        status: 400,
-        code: code.to_owned(),
-        message: message.into(),
-    }
+    ServiceError { status: 400, code: code.to_owned(), message: message.into() }
 }
 
 /// Reads a request. What does not parse is refused without being quoted.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServiceError> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        refusal(
-            "SerializationException",
-            format!("the request is not of this operation's form at line {line}, column {column}"),
-        )
+        refusal("SerializationException", format!("the request is not of this operation's form at line {line}, column {column}"))
     })
 }
 
@@ -49,10 +42,7 @@ pub(crate) struct StreamName {
 impl StreamName {
     pub(crate) fn checked(self) -> Result<String, ServiceError> {
         match self.delivery_stream_name {
-            Some(name) if name.is_empty() => Err(violation(
-                "deliveryStreamName",
-                "Member must have length greater than or equal to 1",
-            )),
+            Some(name) if name.is_empty() => Err(violation("deliveryStreamName", "Member must have length greater than or equal to 1")),
             Some(name) => Ok(name),
             None => Err(missing("deliveryStreamName")),
         }
@@ -92,14 +82,8 @@ struct RecordField {
 pub(crate) fn put_record(body: &[u8]) -> Result<Records, ServiceError> {
     let request: PutRecord = read(body)?;
     let stream = request.name.checked()?;
-    let data = decode(
-        request.record.ok_or_else(|| missing("record"))?,
-        "record.data",
-    )?;
-    Ok(Records {
-        stream,
-        data: vec![data],
-    })
+    let data = decode(request.record.ok_or_else(|| missing("record"))?, "record.data")?;
+    Ok(Records { stream, data: vec![data] })
 }
 
 /// Reads a `PutRecordBatch` request.
@@ -108,40 +92,25 @@ pub(crate) fn put_record_batch(body: &[u8]) -> Result<Records, ServiceError> {
     let stream = request.name.checked()?;
     let records = request.records.ok_or_else(|| missing("records"))?;
     if records.is_empty() {
-        return Err(violation(
-            "records",
-            "Member must have length greater than or equal to 1",
-        ));
+        return Err(violation("records", "Member must have length greater than or equal to 1"));
     }
     if records.len() > CALL_RECORDS {
-        return Err(violation(
-            "records",
-            "Member must have length less than or equal to 500",
-        ));
+        return Err(violation("records", "Member must have length less than or equal to 500"));
     }
     let fields = records.into_iter().enumerate();
-    let data: Vec<Vec<u8>> = fields
-        .map(|(index, record)| decode(record, &format!("records.{}.member.data", index + 1)))
-        .collect::<Result<_, _>>()?;
+    let data: Vec<Vec<u8>> =
+        fields.map(|(index, record)| decode(record, &format!("records.{}.member.data", index + 1))).collect::<Result<_, _>>()?;
     if data.iter().map(Vec::len).sum::<usize>() > CALL_BYTES {
-        return Err(refusal(
-            "InvalidArgumentException",
-            "Records size exceeds 4 MB limit",
-        ));
+        return Err(refusal("InvalidArgumentException", "Records size exceeds 4 MB limit"));
     }
     Ok(Records { stream, data })
 }
 
 fn decode(record: RecordField, field: &str) -> Result<Vec<u8>, ServiceError> {
     let text = record.data.ok_or_else(|| missing(field))?;
-    let data = STANDARD
-        .decode(text)
-        .map_err(|_| refusal("SerializationException", format!("{field} is not base64")))?;
+    let data = STANDARD.decode(text).map_err(|_| refusal("SerializationException", format!("{field} is not base64")))?;
     if data.len() > RECORD_BYTES {
-        return Err(violation(
-            field,
-            "Member must have length less than or equal to 1024000",
-        ));
+        return Err(violation(field, "Member must have length less than or equal to 1024000"));
     }
     Ok(data)
 }
@@ -151,9 +120,7 @@ fn missing(field: &str) -> ServiceError {
 }
 
 fn violation(field: &str, constraint: &str) -> ServiceError {
-    let message = format!(
-        "1 validation error detected: Value at '{field}' failed to satisfy constraint: {constraint}"
-    );
+    let message = format!("1 validation error detected: Value at '{field}' failed to satisfy constraint: {constraint}");
     refusal("ValidationException", message)
 }
 
@@ -164,15 +131,8 @@ mod tests {
     use super::*;
 
     fn batch(lengths: &[usize]) -> Result<Records, ServiceError> {
-        let records: Vec<_> = lengths
-            .iter()
-            .map(|length| json!({"Data": STANDARD.encode(vec![b'x'; *length])}))
-            .collect();
-        put_record_batch(
-            json!({"DeliveryStreamName": "events", "Records": records})
-                .to_string()
-                .as_bytes(),
-        )
+        let records: Vec<_> = lengths.iter().map(|length| json!({"Data": STANDARD.encode(vec![b'x'; *length])})).collect();
+        put_record_batch(json!({"DeliveryStreamName": "events", "Records": records}).to_string().as_bytes())
     }
 
     fn code(result: Result<Records, ServiceError>) -> String {
@@ -184,13 +144,7 @@ mod tests {
     #[test]
     fn a_call_takes_500_records_four_mebibytes_and_records_of_1000_kibibytes() {
         assert_eq!(batch(&[1; 500]).unwrap().data.len(), 500);
-        assert_eq!(
-            batch(&[1_024_000, 1_024_000, 1_024_000, 1_024_000, 98_304])
-                .unwrap()
-                .data
-                .len(),
-            5
-        );
+        assert_eq!(batch(&[1_024_000, 1_024_000, 1_024_000, 1_024_000, 98_304]).unwrap().data.len(), 5);
         assert_eq!(batch(&[0]).unwrap().data, [b""]);
     }
 
@@ -199,10 +153,7 @@ mod tests {
         assert_eq!(code(batch(&[])), "ValidationException");
         assert_eq!(code(batch(&[1; 501])), "ValidationException");
         assert_eq!(code(batch(&[1, 1_024_001])), "ValidationException");
-        assert_eq!(
-            code(batch(&[1_024_000, 1_024_000, 1_024_000, 1_024_000, 98_305])),
-            "InvalidArgumentException"
-        );
+        assert_eq!(code(batch(&[1_024_000, 1_024_000, 1_024_000, 1_024_000, 98_305])), "InvalidArgumentException");
     }
 
     #[test]
@@ -210,32 +161,17 @@ mod tests {
         for (body, expected) in [
             ("", "SerializationException"),
             ("[]", "SerializationException"),
-            (
-                r#"{"DeliveryStreamName":"s","Records":"secret"}"#,
-                "SerializationException",
-            ),
-            (
-                r#"{"DeliveryStreamName":"s","Records":[{"Data":"secret!"}]}"#,
-                "SerializationException",
-            ),
-            (
-                r#"{"DeliveryStreamName":"s","Records":[{}]}"#,
-                "ValidationException",
-            ),
+            (r#"{"DeliveryStreamName":"s","Records":"secret"}"#, "SerializationException"),
+            (r#"{"DeliveryStreamName":"s","Records":[{"Data":"secret!"}]}"#, "SerializationException"),
+            (r#"{"DeliveryStreamName":"s","Records":[{}]}"#, "ValidationException"),
             (r#"{"DeliveryStreamName":"s"}"#, "ValidationException"),
-            (
-                r#"{"DeliveryStreamName":"","Records":[{"Data":""}]}"#,
-                "ValidationException",
-            ),
+            (r#"{"DeliveryStreamName":"","Records":[{"Data":""}]}"#, "ValidationException"),
             (r#"{"Records":[{"Data":""}]}"#, "ValidationException"),
         ] {
             let refused = put_record_batch(body.as_bytes()).unwrap_err();
             assert_eq!(refused.code, expected, "{body}");
             assert!(!refused.message.contains("secret"), "{}", refused.message);
         }
-        assert_eq!(
-            code(put_record(br#"{"DeliveryStreamName":"s"}"#)),
-            "ValidationException"
-        );
+        assert_eq!(code(put_record(br#"{"DeliveryStreamName":"s"}"#)), "ValidationException");
     }
 }

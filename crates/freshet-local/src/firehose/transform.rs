@@ -122,10 +122,7 @@ enum Status {
 impl Transformer {
     /// Whether a call that carries this much still has room for a record of this length.
     pub(crate) fn has_room(&self, records: usize, bytes: usize, length: usize) -> bool {
-        let message = FRAME_BYTES
-            + (records + 1) * RECORD_FRAME_BYTES
-            + (bytes + length).div_ceil(3) * 4
-            + records * 4;
+        let message = FRAME_BYTES + (records + 1) * RECORD_FRAME_BYTES + (bytes + length).div_ceil(3) * 4 + records * 4;
         records == 0 || (bytes + length <= self.buffer_bytes && message <= MESSAGE_BYTES)
     }
 
@@ -144,43 +141,23 @@ impl Transformer {
                 }
             }
         };
-        let fail = |code, message: String| Failure {
-            code,
-            message,
-            attempts,
-            ended: Utc::now().timestamp_millis(),
-        };
+        let fail = |code, message: String| Failure { code, message, attempts, ended: Utc::now().timestamp_millis() };
         let verdicts = match answered {
-            Ok(answer) => verdicts(records, &answer).map(|verdicts| {
-                verdicts
-                    .into_iter()
-                    .map(|verdict| verdict.map_err(|(code, message)| fail(code, message)))
-            }),
+            Ok(answer) => verdicts(records, &answer)
+                .map(|verdicts| verdicts.into_iter().map(|verdict| verdict.map_err(|(code, message)| fail(code, message)))),
             Err(message) => Err(("Lambda.FunctionError", message)),
         };
         let verdicts: Vec<Verdict> = match verdicts {
-            Ok(verdicts) => verdicts
-                .map(|verdict| verdict.unwrap_or_else(Verdict::Fail))
-                .collect(),
+            Ok(verdicts) => verdicts.map(|verdict| verdict.unwrap_or_else(Verdict::Fail)).collect(),
             Err((code, message)) => vec![Verdict::Fail(fail(code, message)); records.len()],
         };
-        let failed = verdicts
-            .iter()
-            .filter(|verdict| matches!(verdict, Verdict::Fail(_)))
-            .count();
+        let failed = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Fail(_))).count();
         if failed > 0 {
             let code = verdicts.iter().find_map(|verdict| match verdict {
                 Verdict::Fail(failure) => Some(failure.code),
                 Verdict::Deliver(_) | Verdict::Drop => None,
             });
-            warn!(
-                function = self.arn,
-                records = records.len(),
-                failed,
-                attempts,
-                code,
-                "transformation failed"
-            );
+            warn!(function = self.arn, records = records.len(), failed, attempts, code, "transformation failed");
         }
         verdicts
     }
@@ -204,11 +181,7 @@ impl Transformer {
         // A task of its own, so that a panic in the function is its error and not the stream's end.
         let function = Arc::clone(&self.function);
         let call = tokio::spawn(async move { function(event).await });
-        let failed = |why: &str| {
-            format!(
-                "The Lambda function was successfully invoked but it returned an error result. {why}"
-            )
-        };
+        let failed = |why: &str| format!("The Lambda function was successfully invoked but it returned an error result. {why}");
         let answer = match tokio::time::timeout(LONGEST_CALL, call).await {
             Ok(Ok(Ok(answer))) => answer,
             Ok(Ok(Err(message))) => return Err(failed(&message)),
@@ -216,10 +189,7 @@ impl Transformer {
             Err(_elapsed) => return Err(failed("The function took longer than five minutes.")),
         };
         if answer.len() > MESSAGE_BYTES {
-            return Err(failed(&format!(
-                "Its answer has {} bytes, the limit is {MESSAGE_BYTES}.",
-                answer.len()
-            )));
+            return Err(failed(&format!("Its answer has {} bytes, the limit is {MESSAGE_BYTES}.", answer.len())));
         }
         Ok(answer)
     }
@@ -241,10 +211,7 @@ fn verdicts(records: &[Record], answer: &[u8]) -> Result<Vec<Result<Verdict, Fau
             ),
         )
     })?;
-    let mut places: HashMap<&str, Option<AnswerRecord>> = records
-        .iter()
-        .map(|record| (record.id.as_str(), None))
-        .collect();
+    let mut places: HashMap<&str, Option<AnswerRecord>> = records.iter().map(|record| (record.id.as_str(), None)).collect();
     for record in answer.records {
         match places.get_mut(record.record_id.as_str()) {
             Some(place @ None) => *place = Some(record),
@@ -266,10 +233,7 @@ fn verdicts(records: &[Record], answer: &[u8]) -> Result<Vec<Result<Verdict, Fau
             }
         }
     }
-    Ok(records
-        .iter()
-        .map(|record| verdict(places.remove(record.id.as_str()).flatten()))
-        .collect())
+    Ok(records.iter().map(|record| verdict(places.remove(record.id.as_str()).flatten())).collect())
 }
 
 fn verdict(answered: Option<AnswerRecord>) -> Result<Verdict, Fault> {
@@ -281,20 +245,11 @@ fn verdict(answered: Option<AnswerRecord>) -> Result<Verdict, Fault> {
     };
     match answered.result {
         Status::Dropped => Ok(Verdict::Drop),
-        Status::ProcessingFailed => Err((
-            "Lambda.ProcessingFailedStatus",
-            "ProcessingFailed status set for record".to_owned(),
-        )),
+        Status::ProcessingFailed => Err(("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record".to_owned())),
         Status::Ok => match answered.data.map(|data| STANDARD.decode(data)) {
             Some(Ok(data)) => Ok(Verdict::Deliver(data)),
-            Some(Err(_)) => Err((
-                "Lambda.InvalidReturnFormat",
-                "The data field is not base64.".to_owned(),
-            )),
-            None => Err((
-                "Lambda.InvalidReturnFormat",
-                "The data field cannot be null when the processing result is Ok.".to_owned(),
-            )),
+            Some(Err(_)) => Err(("Lambda.InvalidReturnFormat", "The data field is not base64.".to_owned())),
+            None => Err(("Lambda.InvalidReturnFormat", "The data field cannot be null when the processing result is Ok.".to_owned())),
         },
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
+use s3s::TrailingHeaders;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
 use s3s::dto::{Checksum, ETag, ETagCondition, StreamingBlob};
-use s3s::TrailingHeaders;
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::store::{Condition, Pending, Refusal, Store};
@@ -117,6 +117,12 @@ fn hasher(expected: &Expected, has_trailer: bool) -> ChecksumHasher {
 }
 
 fn by_name(checksum: &Checksum) -> BTreeMap<&'static str, String> {
-    let values = [&checksum.checksum_crc32, &checksum.checksum_crc32c, &checksum.checksum_crc64nvme, &checksum.checksum_sha1, &checksum.checksum_sha256];
+    let values = [
+        &checksum.checksum_crc32,
+        &checksum.checksum_crc32c,
+        &checksum.checksum_crc64nvme,
+        &checksum.checksum_sha1,
+        &checksum.checksum_sha256,
+    ];
     CHECKSUMS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use s3s::dto::{
-    CommonPrefix, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
-    DeleteObjectsOutput, DeletedObject, ETagCondition, EncodingType, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, MetadataDirective, Object, ObjectStorageClass,
-    PutObjectInput, PutObjectOutput, Range, StreamingBlob, Timestamp,
-};
 use s3s::TrailingHeaders;
+use s3s::dto::{
+    CommonPrefix, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, EncodingType, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, MetadataDirective, Object,
+    ObjectStorageClass, PutObjectInput, PutObjectOutput, Range, StreamingBlob, Timestamp,
+};
 use s3s::{S3Response, S3Result, s3_error};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -23,7 +23,13 @@ const PIECE: usize = 256 * 1024;
 
 pub(super) async fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Response<GetObjectOutput>> {
     let (path, info) = store.find(&input.bucket, &input.key).map_err(refuse)?;
-    check(&info, input.if_match.as_ref(), input.if_none_match.as_ref(), input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
+    check(
+        &info,
+        input.if_match.as_ref(),
+        input.if_none_match.as_ref(),
+        input.if_modified_since.as_ref(),
+        input.if_unmodified_since.as_ref(),
+    )?;
     let (from, length, content_range) = span(input.range.as_ref(), info.size)?;
     let body = open(&path, from, length).await?;
     let attributes = &info.attributes;
@@ -51,7 +57,13 @@ pub(super) async fn get(store: &Store, input: GetObjectInput) -> S3Result<S3Resp
 
 pub(super) fn head(store: &Store, input: &HeadObjectInput) -> S3Result<S3Response<HeadObjectOutput>> {
     let (_, info) = store.find(&input.bucket, &input.key).map_err(refuse)?;
-    check(&info, input.if_match.as_ref(), input.if_none_match.as_ref(), input.if_modified_since.as_ref(), input.if_unmodified_since.as_ref())?;
+    check(
+        &info,
+        input.if_match.as_ref(),
+        input.if_none_match.as_ref(),
+        input.if_modified_since.as_ref(),
+        input.if_unmodified_since.as_ref(),
+    )?;
     let (_, length, content_range) = span(input.range.as_ref(), info.size)?;
     let attributes = &info.attributes;
     Ok(S3Response::new(HeadObjectOutput {
@@ -120,7 +132,8 @@ pub(super) async fn copy(store: &Store, input: CopyObjectInput) -> S3Result<S3Re
     let pending = read_into(store, &path, 0, source.size).await?;
     let condition = crate::store::Condition::None;
     let info = store.finish(&input.bucket, &input.key, pending, attributes, &condition, None).await.map_err(refuse)?;
-    let result = CopyObjectResult { e_tag: Some(etag(&info.etag)), last_modified: Some(Timestamp::from(info.modified)), ..Default::default() };
+    let result =
+        CopyObjectResult { e_tag: Some(etag(&info.etag)), last_modified: Some(Timestamp::from(info.modified)), ..Default::default() };
     Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
 }
 
@@ -149,7 +162,8 @@ pub(super) async fn delete(store: &Store, input: &DeleteObjectInput) -> S3Result
 pub(super) async fn delete_many(store: &Store, input: DeleteObjectsInput) -> S3Result<S3Response<DeleteObjectsOutput>> {
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in input.delete.objects {
-        let condition = object.e_tag.as_ref().map_or(crate::store::Condition::None, |etag| crate::store::Condition::Is(etag.value().to_owned()));
+        let condition =
+            object.e_tag.as_ref().map_or(crate::store::Condition::None, |etag| crate::store::Condition::Is(etag.value().to_owned()));
         match store.delete(&input.bucket, &object.key, &condition).await {
             Ok(()) => deleted.push(DeletedObject { key: Some(object.key), ..Default::default() }),
             Err(Refusal::NoSuchBucket) => return Err(s3_error!(NoSuchBucket)),
@@ -215,7 +229,14 @@ pub(super) fn list_v2(store: &Store, input: ListObjectsV2Input) -> S3Result<S3Re
     }))
 }
 
-fn page(store: &Store, bucket: &str, prefix: Option<&str>, after: Option<&str>, delimiter: Option<&str>, limit: Option<i32>) -> S3Result<Page> {
+fn page(
+    store: &Store,
+    bucket: &str,
+    prefix: Option<&str>,
+    after: Option<&str>,
+    delimiter: Option<&str>,
+    limit: Option<i32>,
+) -> S3Result<Page> {
     let limit = usize::try_from(limit.unwrap_or(1_000)).map_err(|_| s3_error!(InvalidArgument, "max-keys is not negative"))?.min(PAGE);
     let listing = Listing {
         prefix: prefix.unwrap_or_default().to_owned(),

@@ -1,12 +1,12 @@
 //! Multipart uploads.
 
+use s3s::TrailingHeaders;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyPartResult,
     CopySource, CreateMultipartUploadInput, CreateMultipartUploadOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     ListPartsInput, ListPartsOutput, MultipartUpload, Part, Range, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput,
     UploadPartOutput,
 };
-use s3s::TrailingHeaders;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::convert::{Expected, condition, etag, refuse, take};
@@ -34,7 +34,11 @@ pub(super) fn create(store: &Store, input: CreateMultipartUploadInput) -> S3Resu
     }))
 }
 
-pub(super) async fn put_part(store: &Store, input: UploadPartInput, trailing: Option<TrailingHeaders>) -> S3Result<S3Response<UploadPartOutput>> {
+pub(super) async fn put_part(
+    store: &Store,
+    input: UploadPartInput,
+    trailing: Option<TrailingHeaders>,
+) -> S3Result<S3Response<UploadPartOutput>> {
     let upload = store.upload(&input.bucket, &input.key, &input.upload_id).map_err(refuse)?;
     check_number(input.part_number)?;
     let values = [input.checksum_crc32, input.checksum_crc32c, input.checksum_crc64nvme, input.checksum_sha1, input.checksum_sha256];
@@ -60,7 +64,9 @@ pub(super) async fn copy_part(store: &Store, input: UploadPartCopyInput) -> S3Re
     };
     let (path, source) = store.find(bucket, key).map_err(refuse)?;
     let range = match &input.copy_source_range {
-        Some(text) => Range::parse(text).map_err(|_| s3_error!(InvalidArgument))?.check(source.size).map_err(|_| s3_error!(InvalidRange))?,
+        Some(text) => {
+            Range::parse(text).map_err(|_| s3_error!(InvalidArgument))?.check(source.size).map_err(|_| s3_error!(InvalidRange))?
+        }
         None => 0..source.size,
     };
     let pending = read_into(store, &path, range.start, range.end - range.start).await?;
@@ -99,7 +105,12 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<S3Res
     let is_truncated = all.len() > limit;
     let shown = all.iter().take(limit);
     let parts: Vec<Part> = shown
-        .map(|part| Part { part_number: Some(part.number), size: Some(part.size.cast_signed()), e_tag: Some(etag(&part.etag)), ..Default::default() })
+        .map(|part| Part {
+            part_number: Some(part.number),
+            size: Some(part.size.cast_signed()),
+            e_tag: Some(etag(&part.etag)),
+            ..Default::default()
+        })
         .collect();
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
@@ -115,7 +126,8 @@ pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<S3Res
 pub(super) fn list(store: &Store, input: &ListMultipartUploadsInput) -> S3Response<ListMultipartUploadsOutput> {
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let uploads = store.uploads(&input.bucket).into_iter().filter(|upload| upload.key.starts_with(prefix));
-    let uploads = uploads.map(|upload| MultipartUpload { key: Some(upload.key), upload_id: Some(upload.id), ..Default::default() }).collect();
+    let uploads =
+        uploads.map(|upload| MultipartUpload { key: Some(upload.key), upload_id: Some(upload.id), ..Default::default() }).collect();
     S3Response::new(ListMultipartUploadsOutput {
         bucket: Some(input.bucket.clone()),
         uploads: Some(uploads),

@@ -54,7 +54,9 @@ impl Store {
     fn page(&self, bucket: &str, listing: &Listing, keys: BTreeSet<String>) -> Result<Page, Refusal> {
         let mut page = Page::default();
         for key in keys {
-            if page.objects.len() + page.groups.len() >= listing.limit && group(listing, &key).is_none_or(|name| page.groups.last() != Some(&name)) {
+            if page.objects.len() + page.groups.len() >= listing.limit
+                && group(listing, &key).is_none_or(|name| page.groups.last() != Some(&name))
+            {
                 let last_object = page.objects.last().map(|info| info.key.clone());
                 page.next = last_object.max(page.groups.last().cloned());
                 break;
@@ -106,7 +108,8 @@ fn walk(folder: &Path, beginning: &str, listing: &Listing, keys: &mut BTreeSet<S
             if !is_relevant || !can_follow {
                 continue;
             }
-            let is_group = listing.delimiter.as_deref() == Some("/") && inner.len() > listing.prefix.len() && inner.starts_with(&listing.prefix);
+            let is_group =
+                listing.delimiter.as_deref() == Some("/") && inner.len() > listing.prefix.len() && inner.starts_with(&listing.prefix);
             if is_group {
                 if let Some(key) = first_key(&entry.path(), &inner) {
                     keys.insert(key);

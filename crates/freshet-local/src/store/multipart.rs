@@ -83,14 +83,22 @@ impl Store {
     }
 
     /// Joins the named parts into the object. The upload stays if anything is refused.
-    pub(crate) async fn complete_upload(&self, upload: &Upload, named: &[(i32, Option<String>)], condition: &Condition) -> Result<ObjectInfo, Refusal> {
+    pub(crate) async fn complete_upload(
+        &self,
+        upload: &Upload,
+        named: &[(i32, Option<String>)],
+        condition: &Condition,
+    ) -> Result<ObjectInfo, Refusal> {
         let parts = self.parts(upload);
         let mut pending = self.begin().await?;
         let mut hash = Md5::new();
         let mut last = 0;
         let mut buffer = vec![0; 256 * 1024];
         for (number, etag) in named {
-            let part = parts.get(number).filter(|part| *number > last && etag.as_ref().is_none_or(|etag| *etag == part.etag)).ok_or(Refusal::InvalidPart)?;
+            let part = parts
+                .get(number)
+                .filter(|part| *number > last && etag.as_ref().is_none_or(|etag| *etag == part.etag))
+                .ok_or(Refusal::InvalidPart)?;
             last = *number;
             hash.update(hex::decode(&part.etag).map_err(|_| Refusal::InvalidPart)?);
             let mut file = tokio::fs::File::open(self.part_path(upload, *number)).await.map_err(failed("read a part"))?;

@@ -57,7 +57,13 @@ impl Store {
         let metadata = fs::metadata(path).map_err(failed(reading()))?;
         let modified = metadata.modified().map_err(failed(reading()))?;
         if let Some(sidecar) = self.sidecar(bucket, key).filter(|sidecar| sidecar.fits(&metadata)) {
-            return Ok(ObjectInfo { key: key.to_owned(), size: metadata.len(), etag: sidecar.etag, modified, attributes: sidecar.attributes });
+            return Ok(ObjectInfo {
+                key: key.to_owned(),
+                size: metadata.len(),
+                etag: sidecar.etag,
+                modified,
+                attributes: sidecar.attributes,
+            });
         }
         let etag = hash_file(path).map_err(failed(reading()))?;
         let info = ObjectInfo { key: key.to_owned(), size: metadata.len(), etag, modified, attributes: Attributes::default() };

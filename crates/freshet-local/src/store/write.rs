@@ -31,8 +31,7 @@ pub(crate) enum Condition {
 impl Condition {
     pub(crate) fn check(&self, found: Option<&ObjectInfo>) -> Result<(), Refusal> {
         match (self, found) {
-            (Self::None | Self::IsNot(_) | Self::Absent, None) |
-(Self::None | Self::Present, Some(_)) => Ok(()),
+            (Self::None | Self::IsNot(_) | Self::Absent, None) | (Self::None | Self::Present, Some(_)) => Ok(()),
             (Self::Is(etag), Some(info)) if info.etag == *etag => Ok(()),
             (Self::IsNot(etag), Some(info)) if info.etag != *etag => Ok(()),
             (Self::Is(_) | Self::Present, None) => Err(Refusal::NoSuchKey),
@@ -135,7 +134,14 @@ impl Store {
     }
 
     /// Puts bytes that are in memory.
-    pub(crate) async fn put(&self, bucket: &str, key: &str, chunks: &[Bytes], attributes: Attributes, condition: &Condition) -> Result<ObjectInfo, Refusal> {
+    pub(crate) async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        chunks: &[Bytes],
+        attributes: Attributes,
+        condition: &Condition,
+    ) -> Result<ObjectInfo, Refusal> {
         let mut pending = self.begin().await?;
         for chunk in chunks {
             pending.write(chunk).await?;

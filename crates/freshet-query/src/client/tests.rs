@@ -45,16 +45,11 @@ fn errors_are_told_apart_by_their_code() {
         assert!(matches!(refusal("StartQueryExecution", start_error(code)), Failure::Throttled(_)), "{code}");
     }
     let refused = refusal("StartQueryExecution", start_error("InvalidRequestException"));
-    assert!(
-        matches!(refused, Failure::Final(Error::Refused { message, .. }) if message == "line 1:1: mismatched input")
-    );
+    assert!(matches!(refused, Failure::Final(Error::Refused { message, .. }) if message == "line 1:1: mismatched input"));
     let Failure::Final(other) = failure("StartQueryExecution", start_error("AccessDeniedException")) else {
         panic!("access that is denied stays denied")
     };
-    assert_eq!(
-        other.to_string(),
-        "call athena StartQueryExecution: AccessDeniedException: line 1:1: mismatched input"
-    );
+    assert_eq!(other.to_string(), "call athena StartQueryExecution: AccessDeniedException: line 1:1: mismatched input");
 }
 
 /// A service task may run a statement: its future can move between threads.

@@ -107,12 +107,8 @@ fn pauses_between_questions_double_up_to_a_second() {
 
 #[test]
 fn calls_that_met_too_many_others_are_made_again() {
-    let outcome = play(&Play {
-        start: &[Throttled, Throttled, Done],
-        poll: &[Throttled, Running, Throttled, Done],
-        stop: &[],
-        halts_in_pause: None,
-    });
+    let outcome =
+        play(&Play { start: &[Throttled, Throttled, Done], poll: &[Throttled, Running, Throttled, Done], stop: &[], halts_in_pause: None });
     assert_eq!(outcome.result.unwrap(), "done");
     assert_eq!((outcome.pauses, outcome.starts), (vec![200, 400, 200, 10, 200], 3));
 }

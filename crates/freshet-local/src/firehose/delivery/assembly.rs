@@ -47,11 +47,7 @@ impl Assembly {
     }
 
     /// The next records, as many as one call takes; none at the end.
-    pub(super) fn read(
-        &mut self,
-        segment: u64,
-        transformer: Option<&Transformer>,
-    ) -> io::Result<Vec<Record>> {
+    pub(super) fn read(&mut self, segment: u64, transformer: Option<&Transformer>) -> io::Result<Vec<Record>> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         loop {
@@ -62,25 +58,17 @@ impl Assembly {
                         if let Some(raw) = &mut self.raw {
                             raw.write(&entry.data)?;
                         }
-                        self.oldest = Some(
-                            self.oldest
-                                .map_or(entry.arrival, |oldest| oldest.min(entry.arrival)),
-                        );
+                        self.oldest = Some(self.oldest.map_or(entry.arrival, |oldest| oldest.min(entry.arrival)));
                         self.records += 1;
                         let id = format!("{segment:020}{:036}", self.records);
-                        Record {
-                            id,
-                            arrival: entry.arrival,
-                            data: entry.data,
-                        }
+                        Record { id, arrival: entry.arrival, data: entry.data }
                     }
                     None => return Ok(batch),
                 },
             };
-            let fits = transformer.map_or(
-                batch.is_empty() || bytes + record.data.len() <= UNTRANSFORMED_BYTES,
-                |transformer| transformer.has_room(batch.len(), bytes, record.data.len()),
-            );
+            let fits = transformer.map_or(batch.is_empty() || bytes + record.data.len() <= UNTRANSFORMED_BYTES, |transformer| {
+                transformer.has_room(batch.len(), bytes, record.data.len())
+            });
             if !fits {
                 self.ahead = Some(record);
                 return Ok(batch);
@@ -91,22 +79,13 @@ impl Assembly {
     }
 
     /// Writes what became of records.
-    pub(super) fn write(
-        &mut self,
-        records: &[Record],
-        verdicts: Vec<Verdict>,
-        transformer: Option<&Transformer>,
-    ) -> io::Result<()> {
+    pub(super) fn write(&mut self, records: &[Record], verdicts: Vec<Verdict>, transformer: Option<&Transformer>) -> io::Result<()> {
         for (record, verdict) in records.iter().zip(verdicts) {
             match verdict {
                 Verdict::Deliver(data) => self.delivered.write(&data)?,
                 Verdict::Drop => {}
                 Verdict::Fail(failure) => {
-                    let line = ErrorLine::new(
-                        record,
-                        &failure,
-                        transformer.map_or("", |transformer| &transformer.arn),
-                    );
+                    let line = ErrorLine::new(record, &failure, transformer.map_or("", |transformer| &transformer.arn));
                     let mut line = serde_json::to_vec(&line)?;
                     line.push(b'\n');
                     self.errors.write(&line)?;
@@ -147,19 +126,13 @@ impl<'a> ErrorLine<'a> {
 /// The content of an object while it is written.
 pub(super) enum Content {
     Plain(Vec<u8>),
-    Gzip {
-        encoder: Box<GzEncoder<Vec<u8>>>,
-        written: bool,
-    },
+    Gzip { encoder: Box<GzEncoder<Vec<u8>>>, written: bool },
 }
 
 impl Content {
     fn new(gzip: bool) -> Self {
         if gzip {
-            Self::Gzip {
-                encoder: Box::new(GzEncoder::new(Vec::new(), Compression::fast())),
-                written: false,
-            }
+            Self::Gzip { encoder: Box::new(GzEncoder::new(Vec::new(), Compression::fast())), written: false }
         } else {
             Self::Plain(Vec::new())
         }
@@ -179,23 +152,14 @@ impl Content {
     }
 
     /// The object under Firehose's name for it; none where nothing was written.
-    pub(super) fn into_object(
-        self,
-        prefix: &str,
-        stream: &str,
-        oldest: DateTime<Utc>,
-    ) -> io::Result<Option<Object>> {
+    pub(super) fn into_object(self, prefix: &str, stream: &str, oldest: DateTime<Utc>) -> io::Result<Option<Object>> {
         let (content, ending) = match self {
             Self::Plain(content) if content.is_empty() => return Ok(None),
             Self::Gzip { written: false, .. } => return Ok(None),
             Self::Plain(content) => (content, ""),
             Self::Gzip { encoder, .. } => (encoder.finish()?, ".gz"),
         };
-        let key = format!(
-            "{prefix}{stream}-1-{}-{}{ending}",
-            oldest.format("%Y-%m-%d-%H-%M-%S"),
-            Uuid::new_v4()
-        );
+        let key = format!("{prefix}{stream}-1-{}-{}{ending}", oldest.format("%Y-%m-%d-%H-%M-%S"), Uuid::new_v4());
         Ok(Some((key, Bytes::from(content))))
     }
 }

@@ -70,21 +70,12 @@ impl SegmentReader {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut file = BufReader::with_capacity(256 * 1024, File::open(path)?);
         let mut magic = Vec::with_capacity(MAGIC.len());
-        (&mut file)
-            .take(MAGIC.len() as u64)
-            .read_to_end(&mut magic)?;
+        (&mut file).take(MAGIC.len() as u64).read_to_end(&mut magic)?;
         if magic.len() == MAGIC.len() && magic != MAGIC {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "not a journal segment of this version",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a journal segment of this version"));
         }
         let short = magic.len() < MAGIC.len();
-        Ok(Self {
-            file,
-            ended: short,
-            torn: short && !magic.is_empty(),
-        })
+        Ok(Self { file, ended: short, torn: short && !magic.is_empty() })
     }
 
     /// The next record; none at the end or at the first frame that is not whole.
@@ -108,9 +99,7 @@ impl SegmentReader {
             return Ok(None);
         }
         self.torn = true;
-        let (Some(length), Some(expected)) =
-            (head.first_chunk(), head[4.min(head.len())..].first_chunk())
-        else {
+        let (Some(length), Some(expected)) = (head.first_chunk(), head[4.min(head.len())..].first_chunk()) else {
             return Ok(None);
         };
         let length = u32::from_le_bytes(*length) as usize;
@@ -125,18 +114,13 @@ impl SegmentReader {
         let mut arrival = [0; ARRIVAL];
         arrival.copy_from_slice(&content[..ARRIVAL]);
         content.drain(..ARRIVAL);
-        Ok(Some(Entry {
-            arrival: i64::from_le_bytes(arrival),
-            data: content,
-        }))
+        Ok(Some(Entry { arrival: i64::from_le_bytes(arrival), data: content }))
     }
 
     /// The next bytes, fewer where the file ends.
     fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(count);
-        (&mut self.file)
-            .take(count as u64)
-            .read_to_end(&mut bytes)?;
+        (&mut self.file).take(count as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
@@ -173,21 +157,9 @@ mod tests {
         let (bytes, ends) = segment();
         for length in 0..=bytes.len() {
             let (records, torn) = read(&bytes[..length]);
-            let whole = ends
-                .iter()
-                .filter(|end| **end <= length)
-                .count()
-                .saturating_sub(1);
-            assert_eq!(
-                records,
-                [&b"first"[..], b"", b"third"][..whole],
-                "cut at {length}"
-            );
-            assert_eq!(
-                torn,
-                length != 0 && !ends.contains(&length),
-                "cut at {length}"
-            );
+            let whole = ends.iter().filter(|end| **end <= length).count().saturating_sub(1);
+            assert_eq!(records, [&b"first"[..], b"", b"third"][..whole], "cut at {length}");
+            assert_eq!(torn, length != 0 && !ends.contains(&length), "cut at {length}");
         }
     }
 
@@ -208,9 +180,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("segment");
         std::fs::write(&path, b"FRSHJNL2....").unwrap();
-        assert_eq!(
-            SegmentReader::open(&path).unwrap_err().kind(),
-            io::ErrorKind::InvalidData
-        );
+        assert_eq!(SegmentReader::open(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

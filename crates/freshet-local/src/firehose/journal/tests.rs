@@ -21,13 +21,7 @@ fn open(folder: &Path, bytes: u64, age: Duration) -> Opened {
 }
 
 fn entries(texts: &[&str]) -> Vec<Entry> {
-    texts
-        .iter()
-        .map(|text| Entry {
-            arrival: 1,
-            data: text.as_bytes().to_vec(),
-        })
-        .collect()
+    texts.iter().map(|text| Entry { arrival: 1, data: text.as_bytes().to_vec() }).collect()
 }
 
 async fn segment(work: &mut mpsc::UnboundedReceiver<Work>) -> Segment {
@@ -72,19 +66,10 @@ async fn what_is_acknowledged_is_there_after_a_crash_and_in_order() {
 #[tokio::test]
 async fn a_restart_writes_to_a_new_segment_even_behind_a_torn_one() {
     let folder = tempfile::tempdir().unwrap();
-    open(folder.path(), 1_000_000, LATER)
-        .journal
-        .append(entries(&["a", "b"]))
-        .await
-        .unwrap();
+    open(folder.path(), 1_000_000, LATER).journal.append(entries(&["a", "b"])).await.unwrap();
     let image = crash(folder.path());
     let file = segments(image.path()).unwrap().remove(0);
-    OpenOptions::new()
-        .write(true)
-        .open(&file.path)
-        .unwrap()
-        .set_len(file.bytes - 1)
-        .unwrap();
+    OpenOptions::new().write(true).open(&file.path).unwrap().set_len(file.bytes - 1).unwrap();
     let mut again = open(image.path(), 1_000_000, LATER);
     again.journal.append(entries(&["c"])).await.unwrap();
     let image = crash(image.path());
@@ -106,11 +91,7 @@ async fn a_full_buffer_is_handed_over_and_is_no_larger_than_asked() {
         assert_eq!(read(&sealed.path), [letter.repeat(40)]);
         assert_eq!(sealed.bytes, fs::metadata(&sealed.path).unwrap().len());
     }
-    assert_eq!(
-        read(&segment(&mut opened.work).await.path),
-        ["c".repeat(200)],
-        "a call above the size is a buffer of its own"
-    );
+    assert_eq!(read(&segment(&mut opened.work).await.path), ["c".repeat(200)], "a call above the size is a buffer of its own");
 }
 
 #[tokio::test]
@@ -140,22 +121,13 @@ async fn concurrent_calls_are_all_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let opened = open(folder.path(), 2_000, LATER);
     let texts: Vec<String> = (0..400).map(|number| format!("record {number}")).collect();
-    let calls = texts
-        .iter()
-        .map(|text| opened.journal.append(entries(&[text])));
+    let calls = texts.iter().map(|text| opened.journal.append(entries(&[text])));
     for result in join_all(calls).await {
         result.unwrap();
     }
-    let read: Vec<String> = segments(folder.path())
-        .unwrap()
-        .iter()
-        .flat_map(|segment| read(&segment.path))
-        .collect();
+    let read: Vec<String> = segments(folder.path()).unwrap().iter().flat_map(|segment| read(&segment.path)).collect();
     assert_eq!(read.len(), texts.len());
-    assert_eq!(
-        read.into_iter().collect::<BTreeSet<_>>(),
-        texts.into_iter().collect()
-    );
+    assert_eq!(read.into_iter().collect::<BTreeSet<_>>(), texts.into_iter().collect());
 }
 
 #[tokio::test]
@@ -167,10 +139,6 @@ async fn a_folder_that_cannot_be_written_refuses_and_recovers() {
     opened.journal.append(entries(&["a"])).await.unwrap_err();
     fs::create_dir(&folder).unwrap();
     opened.journal.append(entries(&["b"])).await.unwrap();
-    let texts: Vec<String> = segments(&folder)
-        .unwrap()
-        .iter()
-        .flat_map(|segment| read(&segment.path))
-        .collect();
+    let texts: Vec<String> = segments(&folder).unwrap().iter().flat_map(|segment| read(&segment.path)).collect();
     assert_eq!(texts, ["b"]);
 }

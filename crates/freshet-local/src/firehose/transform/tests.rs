@@ -9,17 +9,11 @@ use serde_json::{Value, json};
 use super::*;
 
 fn records(texts: &[&str]) -> Vec<Record> {
-    let record = |(index, text): (usize, &&str)| Record {
-        id: format!("id{index}"),
-        arrival: 7,
-        data: text.as_bytes().to_vec(),
-    };
+    let record = |(index, text): (usize, &&str)| Record { id: format!("id{index}"), arrival: 7, data: text.as_bytes().to_vec() };
     texts.iter().enumerate().map(record).collect()
 }
 
-fn transformer(
-    function: impl Fn(Value, u32) -> Result<Bytes, String> + Send + Sync + 'static,
-) -> (Transformer, Arc<AtomicU32>) {
+fn transformer(function: impl Fn(Value, u32) -> Result<Bytes, String> + Send + Sync + 'static) -> (Transformer, Arc<AtomicU32>) {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
     let function: Function = Arc::new(move |event| {
@@ -27,12 +21,8 @@ fn transformer(
         let answer = function(serde_json::from_slice(&event).unwrap(), number);
         async move { answer }.boxed()
     });
-    let transformer = Transformer {
-        function,
-        arn: "arn:function".to_owned(),
-        stream_arn: "arn:stream".to_owned(),
-        buffer_bytes: 1024 * 1024,
-    };
+    let transformer =
+        Transformer { function, arn: "arn:function".to_owned(), stream_arn: "arn:stream".to_owned(), buffer_bytes: 1024 * 1024 };
     (transformer, calls)
 }
 
@@ -53,10 +43,7 @@ async fn check(value: Value) -> (Vec<String>, u32) {
             failure.code.to_owned()
         }
     };
-    (
-        verdicts.into_iter().map(code).collect(),
-        calls.load(Ordering::Relaxed),
-    )
+    (verdicts.into_iter().map(code).collect(), calls.load(Ordering::Relaxed))
 }
 
 fn ok(id: &str, text: &str) -> Value {
@@ -74,10 +61,7 @@ async fn the_event_has_firehoses_shape() {
         assert_eq!(event.as_object().unwrap().len(), 4);
         answer(&json!({"records": [ok("id0", "A")]}))
     });
-    assert_eq!(
-        transformer.transform(&records(&["a"])).await,
-        [Verdict::Deliver(b"A".to_vec())]
-    );
+    assert_eq!(transformer.transform(&records(&["a"])).await, [Verdict::Deliver(b"A".to_vec())]);
 }
 
 #[tokio::test]
@@ -99,34 +83,15 @@ async fn an_answer_that_breaks_the_contract_fails_without_a_second_call() {
     let no_data = json!({"recordId": "id0", "result": "Ok"});
     for (records, expected) in [
         (json!([ok("id1", "B")]), ["Lambda.MissingRecordId", "B"]),
-        (
-            json!([ok("id0", "A"), ok("id0", "A"), ok("id1", "B")]),
-            ["Lambda.DuplicatedRecordId"; 2],
-        ),
-        (
-            json!([ok("id0", "A"), ok("id1", "B"), ok("id2", "C")]),
-            ["Lambda.MissingRecordId"; 2],
-        ),
-        (
-            json!([odd_result, ok("id1", "B")]),
-            ["Lambda.JsonProcessingException"; 2],
-        ),
-        (
-            json!([odd_data, ok("id1", "B")]),
-            ["Lambda.InvalidReturnFormat", "B"],
-        ),
-        (
-            json!([no_data, ok("id1", "B")]),
-            ["Lambda.InvalidReturnFormat", "B"],
-        ),
+        (json!([ok("id0", "A"), ok("id0", "A"), ok("id1", "B")]), ["Lambda.DuplicatedRecordId"; 2]),
+        (json!([ok("id0", "A"), ok("id1", "B"), ok("id2", "C")]), ["Lambda.MissingRecordId"; 2]),
+        (json!([odd_result, ok("id1", "B")]), ["Lambda.JsonProcessingException"; 2]),
+        (json!([odd_data, ok("id1", "B")]), ["Lambda.InvalidReturnFormat", "B"]),
+        (json!([no_data, ok("id1", "B")]), ["Lambda.InvalidReturnFormat", "B"]),
         (json!(null), ["Lambda.JsonProcessingException"; 2]),
     ] {
         let (verdicts, calls) = check(json!({"records": records})).await;
-        assert_eq!(
-            (verdicts, calls),
-            (expected.map(ToOwned::to_owned).to_vec(), 1),
-            "{records}"
-        );
+        assert_eq!((verdicts, calls), (expected.map(ToOwned::to_owned).to_vec(), 1), "{records}");
     }
 }
 
@@ -136,13 +101,8 @@ async fn a_failing_function_is_called_four_times_in_all() {
     let verdicts = transformer.transform(&records(&["a", "b"])).await;
     assert_eq!(calls.load(Ordering::Relaxed), 4);
     for verdict in verdicts {
-        let Verdict::Fail(failure) = verdict else {
-            panic!("{verdict:?}")
-        };
-        assert_eq!(
-            (failure.code, failure.attempts),
-            ("Lambda.FunctionError", 4)
-        );
+        let Verdict::Fail(failure) = verdict else { panic!("{verdict:?}") };
+        assert_eq!((failure.code, failure.attempts), ("Lambda.FunctionError", 4));
         assert!(failure.message.contains("boom"));
     }
 }
@@ -154,10 +114,7 @@ async fn a_function_that_recovers_loses_nothing() {
         1 => Ok(Bytes::from(vec![b' '; MESSAGE_BYTES + 1])),
         _ => answer(&json!({"records": [ok("id0", "A")]})),
     });
-    assert_eq!(
-        transformer.transform(&records(&["a"])).await,
-        [Verdict::Deliver(b"A".to_vec())]
-    );
+    assert_eq!(transformer.transform(&records(&["a"])).await, [Verdict::Deliver(b"A".to_vec())]);
     assert_eq!(calls.load(Ordering::Relaxed), 3);
 }
 
@@ -168,10 +125,7 @@ fn a_call_has_room_for_one_record_and_for_more_within_buffer_and_message() {
     assert!(transformer.has_room(1, 1_000_000, 48_576));
     assert!(!transformer.has_room(1, 1_000_000, 48_577));
     transformer.buffer_bytes = 3 * 1024 * 1024;
-    assert!(
-        !transformer.has_room(40_000, 100, 1),
-        "many small records reach the message's limit first"
-    );
+    assert!(!transformer.has_room(40_000, 100, 1), "many small records reach the message's limit first");
 }
 
 #[tokio::test]
@@ -187,16 +141,9 @@ async fn a_call_that_has_room_stays_below_the_limit() {
     for length in [1, 70, 1_024_000] {
         let mut batch: Vec<Record> = Vec::new();
         while transformer.has_room(batch.len(), batch.len() * length, length) {
-            batch.push(Record {
-                id: format!("{:056}", batch.len()),
-                arrival: i64::MAX,
-                data: vec![0; length],
-            });
+            batch.push(Record { id: format!("{:056}", batch.len()), arrival: i64::MAX, data: vec![0; length] });
         }
         transformer.transform(&batch).await;
     }
-    assert!(
-        (4_000_000..=6 * 1024 * 1024).contains(&largest.load(Ordering::Relaxed)),
-        "{largest:?}"
-    );
+    assert!((4_000_000..=6 * 1024 * 1024).contains(&largest.load(Ordering::Relaxed)), "{largest:?}");
 }
