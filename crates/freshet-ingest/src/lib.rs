@@ -9,7 +9,6 @@ mod convert;
 pub mod envelope;
 pub mod error;
 pub mod event;
-mod eventbridge;
 pub mod headers;
 pub mod json;
 pub mod line;

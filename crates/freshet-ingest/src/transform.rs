@@ -16,7 +16,6 @@ use crate::convert::Cell;
 use crate::envelope::{Body, Delivery, Envelope, Refusals, gzip};
 use crate::error::Disposition;
 use crate::event::{self, Description};
-use crate::eventbridge;
 use crate::headers::Headers;
 use crate::json::{Json, NotJson};
 use crate::line::Line;
@@ -223,7 +222,7 @@ fn line_rows(
     counts: &mut DoorCounts,
     out: &mut String,
 ) -> Option<()> {
-    match Envelope::decode(line).or_else(|error| eventbridge::delivery(line, arrived_at).map(Envelope::Delivery).ok_or(error)) {
+    match Envelope::decode(line) {
         Ok(Envelope::Refusals(refusals)) => counts.refusals.push(refusals),
         Ok(Envelope::Delivery(delivery)) => {
             counts.deliveries.entry((delivery.source.clone(), delivery.received_at.date())).or_default().count(&delivery);

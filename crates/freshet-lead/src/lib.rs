@@ -19,6 +19,4 @@ pub mod score;
 pub mod train;
 
 #[cfg(test)]
-mod material;
-#[cfg(test)]
 mod simulation;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use s3s::Body;
 use s3s::service::S3Service;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub(crate) async fn answer(services: Services, request: Request<Incoming>) -> Re
         return Reply::Answer(refuse(&refusal));
     }
     let (service, operation) = classify(&request);
-    let fault = services.faults.take(service, &operation, request.uri().path());
+    let fault = services.faults.take(service, &operation, &percent_decode_str(request.uri().path()).decode_utf8_lossy());
     match &fault {
         Some(Fault::Drop) => return Reply::Close,
         Some(Fault::Error { status, code }) => return Reply::Answer(faulty(service, *status, code)),

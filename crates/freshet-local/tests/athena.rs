@@ -241,6 +241,11 @@ async fn rows_are_written_by_ctas_insert_and_unload() {
         .await;
     assert_eq!(endpoint.rows("SELECT id FROM lines WHERE channel IS NULL").await.len(), 4);
     endpoint.ok("CREATE TABLE texts WITH (format = 'TEXTFILE', field_delimiter = '|', external_location = 's3://lake/texts/') AS SELECT id, channel FROM orders").await;
-    assert_eq!(endpoint.rows("SELECT id FROM texts WHERE channel IS NULL").await.len(), 4);
+    let refused = endpoint.run_any("SELECT id FROM texts WHERE channel IS NULL").await;
+    assert!(refused.status().unwrap().state_change_reason().unwrap().contains("NULL DEFINED AS ''"));
+    endpoint
+        .ok("CREATE EXTERNAL TABLE typed (id string, channel string) ROW FORMAT DELIMITED FIELDS TERMINATED BY '|' NULL DEFINED AS '' LOCATION 's3://lake/texts/'")
+        .await;
+    assert_eq!(endpoint.rows("SELECT id FROM typed WHERE channel = '\\N'").await.len(), 4);
     endpoint.stop().await;
 }

@@ -31,6 +31,4 @@ pub mod teams;
 pub mod verdicts;
 
 #[cfg(test)]
-mod material;
-#[cfg(test)]
 mod simulation;

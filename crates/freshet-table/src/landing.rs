@@ -102,7 +102,9 @@ pub(crate) async fn delete(lake: &Lake, locations: &[Path]) -> Result<(), Error>
 /// Moves an object out of the landing zone.
 pub(crate) async fn quarantine(lake: &Lake, location: &Path) -> Result<(), Error> {
     let rest = location.as_ref().strip_prefix(LANDING).unwrap_or(location.as_ref()).trim_start_matches('/');
-    let target = Path::from(format!("{QUARANTINE}/{rest}"));
+    let place = format!("{QUARANTINE}/{rest}");
+    // A key as it is; one that is no path as it can be written.
+    let target = Path::parse(&place).unwrap_or_else(|_| Path::from(place.as_str()));
     match lake.store().copy(location, &target).await {
         Ok(()) => delete(lake, std::slice::from_ref(location)).await,
         Err(object_store::Error::NotFound { .. }) => Ok(()),

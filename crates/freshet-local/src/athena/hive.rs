@@ -115,13 +115,12 @@ fn csv_options(table: &Table, is_open_csv: bool) -> Result<CsvOptions, Failure> 
         // No quotes: a sign that no text has.
         options.quote = 0;
         options.escape = properties.get("escape.delim").and_then(|text| text.bytes().next());
+        // The reader takes an empty value for NULL and nothing else: no other sign is read, rather than read wrongly.
         let null = properties.get("serialization.null.format").map_or(r"\N", String::as_str);
-        options.null_regex = Some(format!(
-            "^{}$",
-            null.chars()
-                .map(|character| if character.is_alphanumeric() { character.to_string() } else { format!("\\{character}") })
-                .collect::<String>()
-        ));
+        if !null.is_empty() {
+            let message = format!("separated values whose NULL is {null}, in table {}: declare NULL DEFINED AS ''", table.name);
+            return Err(Failure::not_supported(&message));
+        }
     }
     Ok(options)
 }

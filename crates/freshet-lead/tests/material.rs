@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use freshet_ml::evaluate::{Evaluation, evaluation};
 use freshet_ml::frame_text::{self, Selection};
 
-use crate::ledger_text::{self, Columns};
-use crate::train::{Plan, options, train_on_frame, train_on_transactions};
+use freshet_lead::ledger_text::{self, Columns};
+use freshet_lead::train::{Plan, options, train_on_frame, train_on_transactions};
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn material(path: &str) -> Option<PathBuf> {

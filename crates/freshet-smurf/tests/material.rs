@@ -8,10 +8,10 @@ use freshet_ml::frame_text::parse;
 use freshet_ml::metrics::roc_auc;
 use freshet_ml::random::Draws;
 
-use crate::games::{self, Columns, Games, Host};
-use crate::inject::inject;
-use crate::ladder;
-use crate::rating::forecast;
+use freshet_smurf::games::{self, Columns, Games, Host};
+use freshet_smurf::inject::inject;
+use freshet_smurf::ladder;
+use freshet_smurf::rating::forecast;
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn material(path: &str) -> Option<Vec<u8>> {
