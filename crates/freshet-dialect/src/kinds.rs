@@ -73,7 +73,7 @@ impl fmt::Display for Kind {
                     }
                     match name {
                         Some(name) if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') => {
-                            write!(f, "{name} {kind}")?
+                            write!(f, "{name} {kind}")?;
                         }
                         Some(name) => write!(f, "\"{}\" {kind}", name.replace('"', "\"\""))?,
                         None => write!(f, "{kind}")?,

@@ -27,7 +27,7 @@ pub const DEVELOPMENT: &str = "FRESHET_DEVELOPMENT";
 pub const MEMORY_BUDGET: &str = "FRESHET_MEMORY_BUDGET_MIB";
 
 /// How long before a function's end its work stops by itself.
-pub const DEADLINE_MARGIN: Duration = Duration::from_secs(60);
+pub const DEADLINE_MARGIN: Duration = Duration::from_mins(1);
 
 /// What a variable holds, or an error that names it.
 pub fn required(name: &'static str) -> Result<String, Error> {

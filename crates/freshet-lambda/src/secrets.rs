@@ -1,4 +1,4 @@
-//! Secrets, read once at the start: from SSM's SecureString parameters where the environment names them, else from the
+//! Secrets, read once at the start: from SSM's `SecureString` parameters where the environment names them, else from the
 //! environment itself, as on loopback. In AWS no variable holds a secret.
 
 use aws_config::SdkConfig;

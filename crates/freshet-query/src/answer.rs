@@ -43,7 +43,7 @@ impl Page {
             .ok_or_else(|| Error::Malformed { operation: "GetQueryResults", message: "the result set is missing".to_owned() })?;
         let columns: Vec<ResultColumn> = results
             .result_set_metadata()
-            .map(|metadata| metadata.column_info())
+            .map(aws_sdk_athena::types::ResultSetMetadata::column_info)
             .unwrap_or_default()
             .iter()
             .map(|column| ResultColumn { name: column.name().to_owned(), kind: column.r#type().to_owned() })

@@ -183,7 +183,7 @@ fn progress(execution: &QueryExecution) -> Result<Option<Execution>, Failure> {
     };
     match status.state() {
         Some(QueryExecutionState::Succeeded) => {
-            let scanned = execution.statistics().and_then(|statistics| statistics.data_scanned_in_bytes());
+            let scanned = execution.statistics().and_then(aws_sdk_athena::types::QueryExecutionStatistics::data_scanned_in_bytes);
             Ok(Some(Execution {
                 id,
                 scanned_bytes: scanned.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use crate::running::{BUCKET, aws, s3};
 
 const DATABASE: &str = "lake";
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// 2026-06-15 12:00:00 UTC: later than every fixture.
 const NOW: Millis = Millis(1_781_524_800_000);
 

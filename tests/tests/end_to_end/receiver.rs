@@ -5,7 +5,6 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use freshet_firehose::{Producer, Settings};
 use freshet_ingest::envelope::{Body, Delivery, Envelope, Refusals};
@@ -37,8 +36,8 @@ struct Door {
 async fn open(secrets: &[(&str, &str)], is_development: bool) -> Door {
     let folder = tempfile::tempdir().unwrap();
     let mut stream = DeliveryStream::new(STREAM, BUCKET);
-    stream.prefix = "landing/".to_owned();
-    stream.error_prefix = "errors/!{firehose:error-output-type}/".to_owned();
+    "landing/".clone_into(&mut stream.prefix);
+    "errors/!{firehose:error-output-type}/".clone_into(&mut stream.error_prefix);
     let options = Options {
         dir: folder.path().to_owned(),
         port: 0,
@@ -322,5 +321,5 @@ fn noise(length: usize) -> Vec<u8> {
         state ^= state << 17;
         state.to_le_bytes()
     });
-    Bytes::from_iter(bytes.flatten().take(length)).to_vec()
+    bytes.flatten().take(length).collect()
 }

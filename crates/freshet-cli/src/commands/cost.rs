@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     /// Where the contract's fixtures are.
     #[arg(long, default_value = "schemas")]
     schemas: PathBuf,
-    /// Reckon the queries from the bytes of the tables that are there (FRESHET_BUCKET).
+    /// Reckon the queries from the bytes of the tables that are there (`FRESHET_BUCKET`).
     #[arg(long)]
     live: bool,
     /// Leave out what is free every month.
@@ -144,7 +144,9 @@ fn shares(given: &[String], sizes: &BTreeMap<String, SourceSize>) -> Result<BTre
         parts.extend(names.map(|name| (name, 1.0)));
     }
     let sum: f64 = parts.values().sum();
-    parts.values_mut().for_each(|part| *part /= sum);
+    for part in parts.values_mut() {
+        *part /= sum;
+    }
     Ok(parts)
 }
 

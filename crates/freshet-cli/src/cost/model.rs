@@ -129,6 +129,7 @@ impl Free {
 }
 
 /// Reckons a month.
+#[expect(clippy::too_many_lines, reason = "a line of the bill after another, in the bill's order")]
 pub(crate) fn estimate(prices: &Prices, workload: &Workload) -> Estimate {
     let of = |name: &str| prices.measure(name);
     let free = |name: &str| Free(if workload.has_free_tier { prices.free(name) } else { 0.0 });

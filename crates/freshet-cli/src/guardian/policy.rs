@@ -50,7 +50,7 @@ pub(crate) fn statements<'a>(template: &Template, document: Option<&'a Value>) -
         Some(statement) => vec![statement],
         None => Vec::new(),
     };
-    let bodies = listed.into_iter().flat_map(|statement| template.branches(statement));
+    let bodies = listed.into_iter().flat_map(|statement| Template::branches(statement));
     bodies
         .enumerate()
         .map(|(place, body)| Statement {
@@ -67,7 +67,7 @@ pub(crate) fn statements<'a>(template: &Template, document: Option<&'a Value>) -
 /// What a role's own policies say, and the policies that are attached to it from elsewhere in the template.
 pub(crate) fn role_statements<'a>(template: &'a Template, role: &Resource<'a>) -> Vec<Statement<'a>> {
     let inline = role.property("/Policies").and_then(Value::as_array).into_iter().flatten();
-    let inline = inline.flat_map(|policy| template.branches(policy)).map(|policy| policy.get("PolicyDocument"));
+    let inline = inline.flat_map(|policy| Template::branches(policy)).map(|policy| policy.get("PolicyDocument"));
     let attached = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].into_iter().flat_map(|kind| template.of(kind));
     let attached = attached
         .filter(|policy| policy.property("/Roles").is_some_and(|roles| template.references(roles).iter().any(|name| name == role.name)));
@@ -83,7 +83,7 @@ pub(crate) fn grants(template: &Template) -> Vec<(Resource<'_>, Vec<Statement<'_
             "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" => {
                 let inline = resource.property("/Policies").and_then(Value::as_array).into_iter().flatten();
                 let found = inline
-                    .flat_map(|policy| template.branches(policy))
+                    .flat_map(|policy| Template::branches(policy))
                     .flat_map(|policy| statements(template, policy.get("PolicyDocument")))
                     .collect();
                 Some((resource, found))

@@ -143,20 +143,20 @@ fn has_anchor(line: &str) -> bool {
     for (place, character) in content.char_indices() {
         match quote {
             Some(open) if character == open => quote = None,
-            Some(_) => {}
-            None if character == '#' && previous == ' ' => return false,
+            None if character == '#' && previous == ' ' => break,
             None if is_value && (character == '"' || character == '\'') => quote = Some(character),
-            None if is_value && (character == '&' || character == '*') => {
-                if content[place + 1..].starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_') {
-                    return true;
-                }
+            None if is_value
+                && (character == '&' || character == '*')
+                && content[place + 1..].starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_') =>
+            {
+                return true;
             }
-            None => {}
+            Some(_) | None => {}
         }
         is_value = match character {
             ' ' => is_value || matches!(previous, ':' | '-' | ','),
             '[' | '{' => true,
-            ',' | ':' | '-' => false,
+            // `,`, `:` and `-` too: a value begins behind the space that follows them.
             _ => false,
         };
         previous = character;

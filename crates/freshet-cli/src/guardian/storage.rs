@@ -59,7 +59,7 @@ fn judge_bucket(template: &Template, bucket: &Resource, findings: &mut Findings)
     if !has_tls {
         findings.add("bucket-tls", bucket.name, "answers plain HTTP: no policy denies it");
     }
-    if !rules(template, bucket).iter().any(|rule| rule.get("AbortIncompleteMultipartUpload").is_some()) {
+    if !rules(bucket).iter().any(|rule| rule.get("AbortIncompleteMultipartUpload").is_some()) {
         findings.add("bucket-uploads", bucket.name, "pays for uploads that nobody finished");
     }
     let keeps = |key: &str| bucket.body.get(key).and_then(Value::as_str).is_some_and(|policy| policy.starts_with("Retain"));
@@ -68,9 +68,9 @@ fn judge_bucket(template: &Template, bucket: &Resource, findings: &mut Findings)
     }
 }
 
-fn rules<'a>(template: &Template, bucket: &Resource<'a>) -> Vec<&'a Value> {
+fn rules<'a>(bucket: &Resource<'a>) -> Vec<&'a Value> {
     let rules = bucket.property("/LifecycleConfiguration/Rules").and_then(Value::as_array).into_iter().flatten();
-    rules.flat_map(|rule| template.branches(rule)).filter(|rule| rule.get("Status").and_then(Value::as_str) != Some("Disabled")).collect()
+    rules.flat_map(|rule| Template::branches(rule)).filter(|rule| rule.get("Status").and_then(Value::as_str) != Some("Disabled")).collect()
 }
 
 fn prefix(rule: &Value) -> &str {
@@ -86,7 +86,7 @@ fn ends_objects(rule: &Value) -> bool {
 }
 
 fn judge_expiry(template: &Template, bucket: &Resource, is_delivered: bool, findings: &mut Findings) {
-    for rule in rules(template, bucket).into_iter().filter(|rule| ends_objects(rule)) {
+    for rule in rules(bucket).into_iter().filter(|rule| ends_objects(rule)) {
         for table in TABLES.iter().filter(|table| overlap(prefix(rule), table)) {
             findings.add(
                 "lifecycle-on-table",
@@ -96,7 +96,7 @@ fn judge_expiry(template: &Template, bucket: &Resource, is_delivered: bool, find
         }
     }
     let expires = |personal: &str| {
-        rules(template, bucket).iter().any(|rule| {
+        rules(bucket).iter().any(|rule| {
             personal.starts_with(prefix(rule)) && template.number(rule.get("ExpirationInDays")).is_some_and(|days| days <= MOST_DAYS)
         })
     };
@@ -107,7 +107,7 @@ fn judge_expiry(template: &Template, bucket: &Resource, is_delivered: bool, find
     for workgroup in template.of("AWS::Athena::WorkGroup") {
         let location = template.text(workgroup.property("/WorkGroupConfiguration/ResultConfiguration/OutputLocation"));
         let Some(place) = location.strip_prefix(&name) else { continue };
-        let ends = rules(template, bucket).iter().any(|rule| rule.get("ExpirationInDays").is_some() && place.starts_with(prefix(rule)));
+        let ends = rules(bucket).iter().any(|rule| rule.get("ExpirationInDays").is_some() && place.starts_with(prefix(rule)));
         if !ends {
             findings.add("results-expire", bucket.name, format!("{place} keeps the answers of {} for ever", workgroup.name));
         }

@@ -109,7 +109,7 @@ impl Template {
     /// The texts of a value, or of each part of a list.
     pub(crate) fn list(&self, value: Option<&Value>) -> Vec<String> {
         let Some(value) = value else { return Vec::new() };
-        self.branches(value)
+        Self::branches(value)
             .into_iter()
             .flat_map(|branch| match branch {
                 Value::Array(parts) => parts.iter().flat_map(|part| self.texts(part)).collect(),
@@ -119,9 +119,9 @@ impl Template {
     }
 
     /// The values that a value may be: both branches of an `Fn::If`, nothing for no value.
-    pub(crate) fn branches<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
+    pub(crate) fn branches(value: &Value) -> Vec<&Value> {
         match single(value) {
-            Some(("Fn::If", Value::Array(parts))) => parts.iter().skip(1).flat_map(|part| self.branches(part)).collect(),
+            Some(("Fn::If", Value::Array(parts))) => parts.iter().skip(1).flat_map(Self::branches).collect(),
             Some(("Ref", Value::String(name))) if name == "AWS::NoValue" => Vec::new(),
             Some(_) | None => vec![value],
         }

@@ -141,7 +141,7 @@ fn change(template: &mut Value, pointer: &str, replacement: Option<Value>) {
     let parent = if parent.is_empty() { Some(template) } else { template.pointer_mut(parent) };
     match (parent.unwrap_or_else(|| panic!("{pointer} is not there")), replacement) {
         (Value::Object(object), Some(value)) => {
-            drop(object.insert(last.to_owned(), value).unwrap_or_else(|| panic!("{pointer} is not there")))
+            drop(object.insert(last.to_owned(), value).unwrap_or_else(|| panic!("{pointer} is not there")));
         }
         (Value::Object(object), None) => drop(object.remove(last).unwrap_or_else(|| panic!("{pointer} is not there"))),
         (Value::Array(parts), Some(value)) => parts[last.parse::<usize>().unwrap()] = value,

@@ -119,7 +119,7 @@ impl Binder {
             match item {
                 SelectItem::UnnamedExpr(ast) => items.push(Item { name: name_of(ast), bound: self.expr(ast, scope)? }),
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    items.push(Item { name: Some(alias.value.to_lowercase()), bound: self.expr(expr, scope)? })
+                    items.push(Item { name: Some(alias.value.to_lowercase()), bound: self.expr(expr, scope)? });
                 }
                 SelectItem::Wildcard(options) => {
                     plain(options)?;

@@ -190,7 +190,7 @@ pub(crate) fn evaluate(json: &Json, path: &Path) -> Result<Vec<Json>, String> {
                     }
                 }
                 (Step::Item(_) | Step::Last | Step::AllItems, item) if path.lax && !matches!(item, Json::Array(_)) => {
-                    walk(step, Json::Array(vec![item]), path.lax, &mut next)?
+                    walk(step, Json::Array(vec![item]), path.lax, &mut next)?;
                 }
                 (_, item) => walk(step, item, path.lax, &mut next)?,
             }

@@ -18,7 +18,7 @@ pub(crate) enum Change {
     SetProperties(BTreeMap<String, String>),
     AddColumns(Vec<ColumnDefinition>),
     ReplaceColumns(Vec<ColumnDefinition>),
-    ChangeColumn { from: String, to: ColumnDefinition },
+    Column { from: String, to: ColumnDefinition },
 }
 
 impl Change {
@@ -32,7 +32,7 @@ impl Change {
             Self::SetProperties(_) => "ALTER_TABLE_SET_TBLPROPERTIES",
             Self::AddColumns(_) => "ALTER_TABLE_ADD_COLUMNS",
             Self::ReplaceColumns(_) => "ALTER_TABLE_REPLACE_COLUMNS",
-            Self::ChangeColumn { .. } => "ALTER_TABLE_CHANGE_COLUMN",
+            Self::Column { .. } => "ALTER_TABLE_CHANGE_COLUMN",
         }
     }
 }
@@ -102,7 +102,7 @@ fn change_column(cursor: &mut Cursor<'_>) -> Result<Change, Misread> {
         cursor.next();
     }
     let comment = if cursor.take(&["comment"]) { Some(cursor.text()?) } else { None };
-    Ok(Change::ChangeColumn { from, to: ColumnDefinition { name, kind, comment } })
+    Ok(Change::Column { from, to: ColumnDefinition { name, kind, comment } })
 }
 
 /// `(dt = '2026-01-01', hour = 3)`.

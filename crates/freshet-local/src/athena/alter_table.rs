@@ -73,7 +73,7 @@ pub(crate) fn alter(engine: &Engine, mut table: Table, change: &Change) -> Resul
         Change::SetProperties(properties) => table.parameters.extend(properties.clone()),
         Change::AddColumns(columns) => table.storage_descriptor.columns.extend(columns.iter().map(column)),
         Change::ReplaceColumns(columns) => table.storage_descriptor.columns = columns.iter().map(column).collect(),
-        Change::ChangeColumn { from, to } => {
+        Change::Column { from, to } => {
             let found = table.storage_descriptor.columns.iter_mut().find(|column| column.name == *from);
             *found.ok_or_else(|| Failure::user(format!("{FAILED} Invalid column reference {from}")))? = column(to);
         }
@@ -169,7 +169,7 @@ pub(crate) async fn repair(engine: &Engine, table: &Table) -> Result<Vec<String>
     engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
         for (values, folder) in found {
             let key = partition_key(&values);
-            if !there.contains_key(&key) {
+            there.entry(key).or_insert_with(|| {
                 added.push(
                     table
                         .partition_keys
@@ -179,8 +179,8 @@ pub(crate) async fn repair(engine: &Engine, table: &Table) -> Result<Vec<String>
                         .collect::<Vec<_>>()
                         .join("/"),
                 );
-                there.insert(key, partition_at(table, values, Some(folder)));
-            }
+                partition_at(table, values, Some(folder))
+            });
         }
         Ok(())
     })?;

@@ -58,7 +58,7 @@ pub(crate) struct Storage {
     pub(crate) serde_info: Serde,
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,
-    /// What Glue keeps and nothing here reads: Compressed, SortColumns and so on.
+    /// What Glue keeps and nothing here reads: Compressed, `SortColumns` and so on.
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, Value>,
 }
@@ -95,6 +95,7 @@ pub(crate) struct Table {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) view_expanded_text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::struct_field_names, reason = "Glue's name")]
     pub(crate) table_type: Option<String>,
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,

@@ -17,7 +17,7 @@ use super::lake_table::{Format, LakeFile, LakeTable, partition_value};
 use super::location::Location;
 use crate::buckets::Buckets;
 
-/// A regular expression that nothing fits: OpenCSVSerde has no NULL.
+/// A regular expression that nothing fits: `OpenCSVSerde` has no NULL.
 const NO_NULL: &str = r"[^\s\S]";
 
 /// The table for a query.

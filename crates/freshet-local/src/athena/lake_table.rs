@@ -180,7 +180,7 @@ struct Place {
 
 fn compression(format: &Format, key: &str) -> FileCompressionType {
     match format {
-        Format::Json | Format::Csv(_) if key.ends_with(".gz") => FileCompressionType::GZIP,
+        Format::Json | Format::Csv(_) if key.as_bytes().ends_with(b".gz") => FileCompressionType::GZIP,
         Format::Parquet(_) | Format::Json | Format::Csv(_) => FileCompressionType::UNCOMPRESSED,
     }
 }

@@ -12,7 +12,7 @@ use super::service::Service;
 use super::{metadata_operations, saved_operations, start, work_group_operations};
 use crate::service_error::ServiceError;
 
-/// Executions that one BatchGetQueryExecution may name.
+/// Executions that one `BatchGetQueryExecution` may name.
 const BATCH: usize = 50;
 
 /// Answers an operation.

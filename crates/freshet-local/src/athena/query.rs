@@ -69,7 +69,14 @@ fn scanned(plan: &dyn ExecutionPlan) -> u64 {
     // What is not Parquet is read whole.
     let whole = || {
         let config = plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
-        Some(config.file_groups.iter().flat_map(|group| group.iter()).map(|file| file.object_meta.size).sum())
+        Some(
+            config
+                .file_groups
+                .iter()
+                .flat_map(datafusion::datasource::physical_plan::FileGroup::iter)
+                .map(|file| file.object_meta.size)
+                .sum(),
+        )
     };
     let own: u64 = counted.filter(|bytes| *bytes > 0).or_else(whole).unwrap_or(0);
     own + plan.children().into_iter().map(|child| scanned(child.as_ref())).sum::<u64>()

@@ -1,4 +1,4 @@
-//! StartQueryExecution: checks what was asked, writes it down, and runs it on its own task.
+//! `StartQueryExecution`: checks what was asked, writes it down, and runs it on its own task.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::service_error::ServiceError;
 /// The longest query (docs.aws.amazon.com/athena, "Service Quotas": 262144 bytes).
 const QUERY_BYTES: usize = 262_144;
 
-/// Answers StartQueryExecution.
+/// Answers `StartQueryExecution`.
 pub(crate) fn start(service: &Arc<Service>, request: &Value) -> Result<Value, ServiceError> {
     let query = required(request, "QueryString")?;
     if query.len() > QUERY_BYTES {
