@@ -1,4 +1,4 @@
-//! Clients that no one here wrote, against Athena, Glue and S3 on loopback: boto3, PyAthena, SQLAlchemy, the AWS command
+//! Clients that no one here wrote, against Athena, Glue and S3 on loopback: boto3, `PyAthena`, `SQLAlchemy`, the AWS command
 //! line, dbt. They run where `FRESHET_MATERIAL` names their scripts and `FRESHET_CLIENTS` a folder with their Python
 //! environment (its `bin` has `python`, `aws` and `dbt`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]

@@ -10,6 +10,7 @@ pub(crate) type Specification = Vec<(String, String)>;
 
 /// What ALTER TABLE changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "Hive's own words")]
 pub(crate) enum Change {
     AddPartitions { if_not_exists: bool, partitions: Vec<(Specification, Option<String>)> },
     DropPartitions { if_exists: bool, partitions: Vec<Specification> },

@@ -1,6 +1,7 @@
 //! ALTER TABLE and MSCK REPAIR TABLE: what they do to the catalogue.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 
 use percent_encoding::percent_decode_str;
 
@@ -168,18 +169,10 @@ pub(crate) async fn repair(engine: &Engine, table: &Table) -> Result<Vec<String>
     let mut added = Vec::new();
     engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
         for (values, folder) in found {
-            let key = partition_key(&values);
-            if !there.contains_key(&key) {
-                added.push(
-                    table
-                        .partition_keys
-                        .iter()
-                        .zip(&values)
-                        .map(|(key, value)| format!("{}={value}", key.name))
-                        .collect::<Vec<_>>()
-                        .join("/"),
-                );
-                there.insert(key, partition_at(table, values, Some(folder)));
+            if let Entry::Vacant(vacant) = there.entry(partition_key(&values)) {
+                let parts = table.partition_keys.iter().zip(&values).map(|(key, value)| format!("{}={value}", key.name));
+                added.push(parts.collect::<Vec<_>>().join("/"));
+                vacant.insert(partition_at(table, values, Some(folder)));
             }
         }
         Ok(())

@@ -58,7 +58,7 @@ pub(crate) struct Storage {
     pub(crate) serde_info: Serde,
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,
-    /// What Glue keeps and nothing here reads: Compressed, SortColumns and so on.
+    /// What Glue keeps and nothing here reads: Compressed, `SortColumns` and so on.
     #[serde(flatten)]
     pub(crate) rest: BTreeMap<String, Value>,
 }
@@ -78,6 +78,7 @@ pub(crate) struct Database {
 }
 
 /// A table or a view.
+#[expect(clippy::struct_field_names, reason = "Glue's own names")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Table {

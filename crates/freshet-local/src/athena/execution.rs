@@ -1,4 +1,4 @@
-//! A query execution: what was asked, how it went, where its result lies; and as GetQueryExecution tells it.
+//! A query execution: what was asked, how it went, where its result lies; and as `GetQueryExecution` tells it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ impl ResultColumn {
         Self { name: "rows".to_owned(), kind: "bigint".to_owned(), precision: 19, scale: 0 }
     }
 
-    /// As GetQueryResults describes it.
+    /// As `GetQueryResults` describes it.
     pub(crate) fn describe(&self) -> Value {
         json!({
             "CatalogName": "hive", "SchemaName": "", "TableName": "", "Name": self.name, "Label": self.name, "Type": self.kind,
@@ -122,7 +122,7 @@ fn millis(from: f64, to: f64) -> i64 {
 }
 
 impl Execution {
-    /// As GetQueryExecution tells it.
+    /// As `GetQueryExecution` tells it.
     pub(crate) fn describe(&self) -> Value {
         let mut context = Map::new();
         if let Some(database) = &self.database {

@@ -1,4 +1,4 @@
-//! Why a statement failed, as GetQueryExecution tells it, or an operation, as AWS's JSON has it.
+//! Why a statement failed, as `GetQueryExecution` tells it, or an operation, as AWS's JSON has it.
 
 use datafusion::error::DataFusionError;
 use serde::{Deserialize, Serialize};

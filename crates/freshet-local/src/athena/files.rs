@@ -80,7 +80,7 @@ pub(crate) struct Files {
 
 enum Writer {
     Parquet(Box<AsyncArrowWriter<BufWriter>>),
-    Lines(BufWriter),
+    Lines(Box<BufWriter>),
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -160,7 +160,7 @@ impl Files {
                 let writer = AsyncArrowWriter::try_new(BufWriter::new(store, path), Arc::clone(&self.schema), Some(properties));
                 Writer::Parquet(Box::new(writer.map_err(failed)?))
             }
-            FileFormat::Json | FileFormat::Text(_) => Writer::Lines(BufWriter::new(store, path)),
+            FileFormat::Json | FileFormat::Text(_) => Writer::Lines(Box::new(BufWriter::new(store, path))),
         };
         Ok((location, writer))
     }

@@ -22,7 +22,7 @@ pub(crate) async fn answer(service: &Service, operation: &str, request: &Value) 
     })
 }
 
-/// A refusal in the words that PyAthena reads to tell a missing table from other errors.
+/// A refusal in the words that `PyAthena` reads to tell a missing table from other errors.
 fn missing(what: &str) -> ServiceError {
     let id = uuid::Uuid::new_v4();
     ServiceError::client(

@@ -1,4 +1,4 @@
-//! The `Expression` of Glue's GetPartitions: a filter over partition columns, `(dt = '2026-01-02' AND hour > 3)`.
+//! The `Expression` of Glue's `GetPartitions`: a filter over partition columns, `(dt = '2026-01-02' AND hour > 3)`.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! Where a result lies, and GetQueryResults: pages of it, read from the file that the query left.
+//! Where a result lies, and `GetQueryResults`: pages of it, read from the file that the query left.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl ResultPlace {
     }
 }
 
-/// Answers GetQueryResults.
+/// Answers `GetQueryResults`.
 pub(crate) async fn page(
     execution: &Execution,
     place: Result<ResultPlace, Failure>,

@@ -41,18 +41,15 @@ pub(crate) async fn run(service: &Arc<Service>, execution: &Execution, statement
     let place = ResultPlace::of(execution, &service.engine.buckets, &service.managed)?;
     let outcome = match execution.shape {
         Shape::Csv => {
-            let reused = reuse(service, execution, &place).await?;
-            let outcome = match reused {
-                Some(reused) => reused,
-                None => {
-                    let session = service.engine.session(execution.database.as_deref());
-                    query::select(&session, sql, &execution.parameters, &place, service.cutoff(&execution.work_group)).await?
-                }
-            };
-            if outcome.reused.is_none() {
+            if let Some(reused) = reuse(service, execution, &place).await? {
+                reused
+            } else {
+                let session = service.engine.session(execution.database.as_deref());
+                let cutoff = service.cutoff(&execution.work_group);
+                let outcome = query::select(&session, sql, &execution.parameters, &place, cutoff).await?;
                 service.reuse.remember(execution);
+                outcome
             }
-            outcome
         }
         Shape::Text => {
             let (lines, columns, scanned) = lines(service, execution, statement, sql).await?;
@@ -97,12 +94,12 @@ async fn lines(
             return super::alter_table::repair(engine, &find(engine, name, database)?).await.map(|lines| (lines, Vec::new(), 0));
         }
         Statement::CreateDatabase { name, if_not_exists, comment, location, properties } => {
-            define::create_database(engine, name, *if_not_exists, comment.clone(), location.clone(), properties.clone())?
+            define::create_database(engine, name, *if_not_exists, comment.clone(), location.clone(), properties.clone())?;
         }
         Statement::DropDatabase { name, if_exists, cascade } => define::drop_database(engine, name, *if_exists, *cascade)?,
         Statement::CreateTable(create) => define::create_table(engine, create, database).await?,
         Statement::CreateView { name, or_replace, query } => {
-            define::create_view(engine, &session(), name, *or_replace, query, database).await?
+            define::create_view(engine, &session(), name, *or_replace, query, database).await?;
         }
         Statement::DropTable { name, if_exists } => define::drop_table(engine, name, *if_exists, false, database)?,
         Statement::DropView { name, if_exists } => define::drop_table(engine, name, *if_exists, true, database)?,

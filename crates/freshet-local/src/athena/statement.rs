@@ -105,7 +105,7 @@ pub(crate) enum Statement {
 }
 
 impl Statement {
-    /// `StatementType` and `SubstatementType` as GetQueryExecution tells them.
+    /// `StatementType` and `SubstatementType` as `GetQueryExecution` tells them.
     pub(crate) fn kinds(&self) -> (&'static str, &'static str) {
         match self {
             Self::Query | Self::Execute { .. } => ("DML", "SELECT"),

@@ -63,8 +63,8 @@ pub(crate) fn tokens(sql: &str, escapes: Escapes) -> Result<Vec<Token>, usize> {
             while characters.next_if(|(_, next)| *next != '\n').is_some() {}
             continue;
         }
-        if rest.starts_with("/*") {
-            let length = rest[2..].find("*/").ok_or(start)? + 4;
+        if let Some(comment) = rest.strip_prefix("/*") {
+            let length = comment.find("*/").ok_or(start)? + 4;
             while characters.next_if(|(at, _)| *at < start + length).is_some() {}
             continue;
         }

@@ -76,7 +76,7 @@ fn list(service: &Service, request: &Value) -> Result<Value, ServiceError> {
     Ok(answer)
 }
 
-/// UpdateWorkGroup names what changes apart from a configuration (`ResultConfigurationUpdates`, `Remove…`).
+/// `UpdateWorkGroup` names what changes apart from a configuration (`ResultConfigurationUpdates`, `Remove…`).
 fn update(service: &Service, request: &Value) -> Result<Value, ServiceError> {
     let mut group = find(service, required(request, "WorkGroup")?)?;
     if let Some(description) = optional(request, "Description") {

@@ -47,7 +47,7 @@ impl Writing<'_> {
         let mut manifest = None;
         if let Some(output) = &self.execution.output {
             let place = Location::parse(&format!("{output}-manifest.csv"))?;
-            let lines: String = written.iter().map(|file| format!("{}\n", file.location)).collect();
+            let lines: String = written.iter().flat_map(|file| [file.location.to_string(), "\n".to_owned()]).collect();
             let store = self.engine.buckets.get(&place.bucket);
             object_store::ObjectStoreExt::put(&store, &place.path()?, lines.into_bytes().into()).await?;
             manifest = Some(place.to_string());
