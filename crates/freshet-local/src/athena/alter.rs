@@ -10,6 +10,7 @@ pub(crate) type Specification = Vec<(String, String)>;
 
 /// What ALTER TABLE changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "Hive's own words")]
 pub(crate) enum Change {
     AddPartitions { if_not_exists: bool, partitions: Vec<(Specification, Option<String>)> },
     DropPartitions { if_exists: bool, partitions: Vec<Specification> },
@@ -18,7 +19,7 @@ pub(crate) enum Change {
     SetProperties(BTreeMap<String, String>),
     AddColumns(Vec<ColumnDefinition>),
     ReplaceColumns(Vec<ColumnDefinition>),
-    Column { from: String, to: ColumnDefinition },
+    ChangeColumn { from: String, to: ColumnDefinition },
 }
 
 impl Change {
@@ -32,7 +33,7 @@ impl Change {
             Self::SetProperties(_) => "ALTER_TABLE_SET_TBLPROPERTIES",
             Self::AddColumns(_) => "ALTER_TABLE_ADD_COLUMNS",
             Self::ReplaceColumns(_) => "ALTER_TABLE_REPLACE_COLUMNS",
-            Self::Column { .. } => "ALTER_TABLE_CHANGE_COLUMN",
+            Self::ChangeColumn { .. } => "ALTER_TABLE_CHANGE_COLUMN",
         }
     }
 }
@@ -102,7 +103,7 @@ fn change_column(cursor: &mut Cursor<'_>) -> Result<Change, Misread> {
         cursor.next();
     }
     let comment = if cursor.take(&["comment"]) { Some(cursor.text()?) } else { None };
-    Ok(Change::Column { from, to: ColumnDefinition { name, kind, comment } })
+    Ok(Change::ChangeColumn { from, to: ColumnDefinition { name, kind, comment } })
 }
 
 /// `(dt = '2026-01-01', hour = 3)`.

@@ -1,6 +1,7 @@
 //! ALTER TABLE and MSCK REPAIR TABLE: what they do to the catalogue.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 
 use percent_encoding::percent_decode_str;
 
@@ -73,7 +74,7 @@ pub(crate) fn alter(engine: &Engine, mut table: Table, change: &Change) -> Resul
         Change::SetProperties(properties) => table.parameters.extend(properties.clone()),
         Change::AddColumns(columns) => table.storage_descriptor.columns.extend(columns.iter().map(column)),
         Change::ReplaceColumns(columns) => table.storage_descriptor.columns = columns.iter().map(column).collect(),
-        Change::Column { from, to } => {
+        Change::ChangeColumn { from, to } => {
             let found = table.storage_descriptor.columns.iter_mut().find(|column| column.name == *from);
             *found.ok_or_else(|| Failure::user(format!("{FAILED} Invalid column reference {from}")))? = column(to);
         }
@@ -168,19 +169,11 @@ pub(crate) async fn repair(engine: &Engine, table: &Table) -> Result<Vec<String>
     let mut added = Vec::new();
     engine.catalogue.change_partitions(&table.database_name, &table.name, |there| {
         for (values, folder) in found {
-            let key = partition_key(&values);
-            there.entry(key).or_insert_with(|| {
-                added.push(
-                    table
-                        .partition_keys
-                        .iter()
-                        .zip(&values)
-                        .map(|(key, value)| format!("{}={value}", key.name))
-                        .collect::<Vec<_>>()
-                        .join("/"),
-                );
-                partition_at(table, values, Some(folder))
-            });
+            if let Entry::Vacant(vacant) = there.entry(partition_key(&values)) {
+                let parts = table.partition_keys.iter().zip(&values).map(|(key, value)| format!("{}={value}", key.name));
+                added.push(parts.collect::<Vec<_>>().join("/"));
+                vacant.insert(partition_at(table, values, Some(folder)));
+            }
         }
         Ok(())
     })?;

@@ -78,6 +78,7 @@ pub(crate) struct Database {
 }
 
 /// A table or a view.
+#[expect(clippy::struct_field_names, reason = "Glue's own names")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Table {
@@ -95,7 +96,6 @@ pub(crate) struct Table {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) view_expanded_text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::struct_field_names, reason = "Glue's name")]
     pub(crate) table_type: Option<String>,
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,

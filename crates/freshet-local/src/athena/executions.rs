@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::catalogue::now;
@@ -20,6 +23,8 @@ const KEPT_SECONDS: f64 = 45.0 * 24.0 * 3600.0;
 pub(crate) struct Executions {
     folder: PathBuf,
     inner: Mutex<Inner>,
+    /// Told whenever an execution ends.
+    ended: Notify,
 }
 
 #[derive(Default)]
@@ -74,7 +79,7 @@ impl Executions {
             }
             inner.index(&execution);
         }
-        Ok(Self { folder, inner: Mutex::new(inner) })
+        Ok(Self { folder, inner: Mutex::new(inner), ended: Notify::new() })
     }
 
     /// Begins an execution, unless its client token has begun one: then that one's id is answered.
@@ -112,6 +117,7 @@ impl Executions {
             let ended = execution.clone();
             let written = write(&self.path(id), &ended);
             inner.running.remove(id);
+            self.ended.notify_waiters();
             written?;
         }
         Ok(true)
@@ -129,6 +135,24 @@ impl Executions {
             execution.failure = Some(Failure::user("Query cancelled by user"));
         })?;
         Ok(())
+    }
+
+    /// An execution, once it has ended or the time is over: clients that ask again only after a while, or never, get their answer
+    /// at once where the query is quick.
+    pub(crate) async fn get_ended(&self, id: &str, patience: Duration) -> Option<Execution> {
+        let wait = async {
+            loop {
+                let mut ended = pin!(self.ended.notified());
+                ended.as_mut().enable();
+                if !self.lock().running.contains_key(id) {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        // Either way the answer is how it stands.
+        let _ = tokio::time::timeout(patience, wait).await;
+        self.get(id)
     }
 
     /// An execution.

@@ -4,9 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::config::CsvOptions;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::functions::core::expr_fn::{coalesce, nullif};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit, try_cast};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 
@@ -17,11 +21,8 @@ use super::lake_table::{Format, LakeFile, LakeTable, partition_value};
 use super::location::Location;
 use crate::buckets::Buckets;
 
-/// A regular expression that nothing fits: `OpenCSVSerde` has no NULL.
-const NO_NULL: &str = r"[^\s\S]";
-
 /// The table for a query.
-pub(crate) async fn table(catalogue: &Catalogue, buckets: &Buckets, table: &Table) -> Result<LakeTable, Failure> {
+pub(crate) async fn table(catalogue: &Catalogue, buckets: &Buckets, table: &Table) -> Result<Arc<dyn TableProvider>, Failure> {
     if table.parameters.get("projection.enabled").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(Failure::not_supported(&format!(
             "partition projection, which table {} has; register its partitions instead",
@@ -43,7 +44,43 @@ pub(crate) async fn table(catalogue: &Catalogue, buckets: &Buckets, table: &Tabl
             files.extend(list(buckets, &location).await?.into_iter().map(|meta| file(&location, meta, values.clone())));
         }
     }
-    Ok(LakeTable::new(Arc::new(Schema::new(columns)), keys, format, files))
+    match format {
+        Format::Parquet(_) | Format::Json => Ok(Arc::new(LakeTable::new(Arc::new(Schema::new(columns)), keys, format, files))),
+        Format::Csv(_) => separated(table, &columns, keys, format, files),
+    }
+}
+
+/// Separated values as the row format means them. The reader takes an empty text for NULL and knows no sign for it; so texts
+/// are read, and NULL and values are made of them here: `OpenCSVSerde` has no NULL in a text, `LazySimpleSerDe` writes `\N`, and
+/// gives NULL for what is no value of its column's type.
+fn separated(
+    table: &Table,
+    columns: &[FieldRef],
+    keys: Vec<FieldRef>,
+    format: Format,
+    files: Vec<LakeFile>,
+) -> Result<Arc<dyn TableProvider>, Failure> {
+    let serde = &table.storage_descriptor.serde_info;
+    let is_lazy = serde.serialization_library.as_deref().is_some_and(|library| library.ends_with("LazySimpleSerDe"));
+    if let Some(nested) = columns.iter().find(|column| column.data_type().is_nested()) {
+        return Err(Failure::not_supported(&format!("column {} of table {}: nested types in separated values", nested.name(), table.name)));
+    }
+    let null = serde.parameters.get("serialization.null.format").map_or(r"\N", String::as_str);
+    let as_text = |column: &FieldRef| if is_lazy { Arc::new(Field::new(column.name(), DataType::Utf8, true)) } else { Arc::clone(column) };
+    let raw = LakeTable::new(Arc::new(Schema::new(columns.iter().map(as_text).collect::<Vec<_>>())), keys, format, files);
+    let scan = LogicalPlanBuilder::scan(table.name.as_str(), provider_as_source(Arc::new(raw)), None)?.build()?;
+    let mut values: Vec<Expr> = scan.schema().columns().into_iter().map(Expr::Column).collect();
+    for (value, column) in values.iter_mut().zip(columns) {
+        let text = coalesce(vec![value.clone(), lit("")]);
+        *value = match (is_lazy, column.data_type()) {
+            (true, DataType::Utf8) => nullif(text, lit(null)),
+            (true, kind) => try_cast(value.clone(), kind.clone()),
+            (false, DataType::Utf8) => text,
+            (false, _) => value.clone(),
+        }
+        .alias(column.name());
+    }
+    Ok(Arc::new(ViewTable::new(LogicalPlanBuilder::from(scan).project(values)?.build()?, None)))
 }
 
 /// The objects of a folder that hold rows: no hidden ones and no empty ones.
@@ -99,28 +136,16 @@ fn csv_options(table: &Table, is_open_csv: bool) -> Result<CsvOptions, Failure> 
     if !matches!(header, "0" | "1") {
         return Err(Failure::not_supported(&format!("skip.header.line.count of {header}")));
     }
-    let mut options = CsvOptions {
-        has_header: Some(header == "1"),
-        newlines_in_values: Some(is_open_csv),
-        truncated_rows: Some(true),
-        ..CsvOptions::default()
-    };
+    let mut options = CsvOptions { has_header: Some(header == "1"), newlines_in_values: Some(is_open_csv), ..CsvOptions::default() };
     if is_open_csv {
         options.delimiter = sign(&["separatorChar"], b',');
         options.quote = sign(&["quoteChar"], b'"');
         options.escape = Some(sign(&["escapeChar"], b'\\')).filter(|escape| *escape != options.quote);
-        options.null_regex = Some(NO_NULL.to_owned());
     } else {
         options.delimiter = sign(&["field.delim", "serialization.format"], 1);
         // No quotes: a sign that no text has.
         options.quote = 0;
         options.escape = properties.get("escape.delim").and_then(|text| text.bytes().next());
-        // The reader takes an empty value for NULL and nothing else: no other sign is read, rather than read wrongly.
-        let null = properties.get("serialization.null.format").map_or(r"\N", String::as_str);
-        if !null.is_empty() {
-            let message = format!("separated values whose NULL is {null}, in table {}: declare NULL DEFINED AS ''", table.name);
-            return Err(Failure::not_supported(&message));
-        }
     }
     Ok(options)
 }

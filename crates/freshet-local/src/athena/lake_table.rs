@@ -2,6 +2,7 @@
 //! log, a folder, partitions of the catalogue) is not its matter.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -180,7 +181,7 @@ struct Place {
 
 fn compression(format: &Format, key: &str) -> FileCompressionType {
     match format {
-        Format::Json | Format::Csv(_) if key.as_bytes().ends_with(b".gz") => FileCompressionType::GZIP,
+        Format::Json | Format::Csv(_) if Path::new(key).extension().is_some_and(|extension| extension == "gz") => FileCompressionType::GZIP,
         Format::Parquet(_) | Format::Json | Format::Csv(_) => FileCompressionType::UNCOMPRESSED,
     }
 }

@@ -1,6 +1,7 @@
 //! Athena's operations on executions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +13,10 @@ use super::service::Service;
 use super::{metadata_operations, saved_operations, start, work_group_operations};
 use crate::service_error::ServiceError;
 
+/// How long `GetQueryExecution` waits for the end before it says how far a query is.
+const BEFORE_STATUS: Duration = Duration::from_millis(250);
+/// How long `GetQueryResults` does, before it refuses.
+const BEFORE_RESULTS: Duration = Duration::from_secs(2);
 /// Executions that one `BatchGetQueryExecution` may name.
 const BATCH: usize = 50;
 
@@ -20,11 +25,11 @@ pub(crate) async fn answer(service: &Arc<Service>, operation: &str, request: &Va
     match operation {
         "StartQueryExecution" => start::start(service, request),
         "GetQueryExecution" => {
-            let execution = find(service, required(request, "QueryExecutionId")?)?;
+            let execution = ended(service, required(request, "QueryExecutionId")?, BEFORE_STATUS).await?;
             Ok(json!({ "QueryExecution": execution.describe() }))
         }
         "GetQueryResults" => {
-            let execution = find(service, required(request, "QueryExecutionId")?)?;
+            let execution = ended(service, required(request, "QueryExecutionId")?, BEFORE_RESULTS).await?;
             let place = ResultPlace::of(&execution, &service.engine.buckets, &service.managed);
             page(&execution, place, optional(request, "NextToken"), limit(request, 1000)?).await
         }
@@ -56,6 +61,10 @@ pub(crate) async fn answer(service: &Arc<Service>, operation: &str, request: &Va
             },
         },
     }
+}
+
+async fn ended(service: &Service, id: &str, patience: Duration) -> Result<super::execution::Execution, ServiceError> {
+    service.executions.get_ended(id, patience).await.ok_or_else(|| invalid(format!("QueryExecution {id} was not found")))
 }
 
 fn find(service: &Service, id: &str) -> Result<super::execution::Execution, ServiceError> {

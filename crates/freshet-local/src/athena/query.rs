@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::FieldRef;
-use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use object_store::buffered::BufWriter;
@@ -33,6 +35,18 @@ pub(crate) fn columns(plan: &LogicalPlan) -> Vec<ResultColumn> {
     freshet_dialect::output(plan).into_iter().map(column).collect()
 }
 
+/// Lets a stop be heard within the operators that make many rows of few: a cross join of two small tables can go on for hours
+/// without asking its inputs for more, and DataFusion pauses at its sources alone.
+fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, Failure> {
+    let wrapped = plan.transform_up(|node| {
+        if node.name().ends_with("JoinExec") || node.name().ends_with("UnnestExec") {
+            return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>));
+        }
+        Ok(Transformed::no(node))
+    });
+    Ok(wrapped.data()?)
+}
+
 /// A plan at work.
 pub(crate) struct Run {
     plan: Arc<dyn ExecutionPlan>,
@@ -44,7 +58,7 @@ pub(crate) struct Run {
 impl Run {
     /// Begins to run a plan, which may read so many bytes.
     pub(crate) async fn begin(session: &Session, plan: &LogicalPlan, cutoff: Option<u64>) -> Result<Self, Failure> {
-        let plan = session.state.create_physical_plan(plan).await?;
+        let plan = interruptible(session.state.create_physical_plan(plan).await?)?;
         let rows = execute_stream(Arc::clone(&plan), session.state.task_ctx())?;
         Ok(Self { plan, rows, cutoff })
     }
@@ -69,14 +83,7 @@ fn scanned(plan: &dyn ExecutionPlan) -> u64 {
     // What is not Parquet is read whole.
     let whole = || {
         let config = plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
-        Some(
-            config
-                .file_groups
-                .iter()
-                .flat_map(datafusion::datasource::physical_plan::FileGroup::iter)
-                .map(|file| file.object_meta.size)
-                .sum(),
-        )
+        Some(config.file_groups.iter().flat_map(FileGroup::iter).map(|file| file.object_meta.size).sum())
     };
     let own: u64 = counted.filter(|bytes| *bytes > 0).or_else(whole).unwrap_or(0);
     own + plan.children().into_iter().map(|child| scanned(child.as_ref())).sum::<u64>()

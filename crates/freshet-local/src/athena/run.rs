@@ -41,17 +41,15 @@ pub(crate) async fn run(service: &Arc<Service>, execution: &Execution, statement
     let place = ResultPlace::of(execution, &service.engine.buckets, &service.managed)?;
     let outcome = match execution.shape {
         Shape::Csv => {
-            let reused = reuse(service, execution, &place).await?;
-            let outcome = if let Some(reused) = reused {
+            if let Some(reused) = reuse(service, execution, &place).await? {
                 reused
             } else {
                 let session = service.engine.session(execution.database.as_deref());
-                query::select(&session, sql, &execution.parameters, &place, service.cutoff(&execution.work_group)).await?
-            };
-            if outcome.reused.is_none() {
+                let cutoff = service.cutoff(&execution.work_group);
+                let outcome = query::select(&session, sql, &execution.parameters, &place, cutoff).await?;
                 service.reuse.remember(execution);
+                outcome
             }
-            outcome
         }
         Shape::Text => {
             let (lines, columns, scanned) = lines(service, execution, statement, sql).await?;

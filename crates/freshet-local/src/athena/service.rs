@@ -7,7 +7,9 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::catalogue::{Catalogue, now};
 use super::delta::Deltas;
@@ -67,6 +69,35 @@ pub(crate) struct Service {
     pub(crate) managed: Arc<dyn ObjectStore>,
     pub(crate) turns: Semaphore,
     pub(crate) reuse: Reuse,
+    /// What queries run on, so that no query keeps a request waiting.
+    pub(crate) workers: Workers,
+}
+
+/// Threads of their own.
+pub(crate) struct Workers(Option<Runtime>);
+
+impl Workers {
+    fn start() -> Result<Self, Error> {
+        let built = Builder::new_multi_thread().thread_name("freshet-query").enable_all().build();
+        built.map(|runtime| Self(Some(runtime))).map_err(|source| Error::Store { tried: "start the query engine".to_owned(), source })
+    }
+
+    /// Runs a task there.
+    pub(crate) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        match &self.0 {
+            Some(runtime) => runtime.spawn(task),
+            None => tokio::spawn(task),
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // Waits for nothing: whoever drops it may be inside another runtime.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The configuration of a new workgroup, with what a client says of it.
@@ -109,6 +140,7 @@ impl Service {
             managed: Arc::new(managed),
             turns: Semaphore::new(CONCURRENT),
             reuse: Reuse::default(),
+            workers: Workers::start()?,
         };
         // `managed` is for clients that would look for their results in a bucket of the real S3.
         for (name, is_managed) in [("primary", false), ("managed", true)] {

@@ -97,7 +97,7 @@ impl Engine {
         for partition in self.catalogue.partitions(&table.database_name, &table.name).into_values() {
             self.know(&Location::parse(partition.storage_descriptor.location.as_deref().unwrap_or_default())?.bucket)?;
         }
-        Ok(Arc::new(super::hive::table(&self.catalogue, &self.buckets, table).await?))
+        super::hive::table(&self.catalogue, &self.buckets, table).await
     }
 
     async fn view(

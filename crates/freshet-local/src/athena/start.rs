@@ -51,7 +51,7 @@ pub(crate) fn start(service: &Arc<Service>, request: &Value) -> Result<Value, Se
         // Some clients quote the database as in a statement.
         database: optional(context, "Database").map(|database| database.trim_matches('`').to_owned()),
         parameters,
-        output: output(&group.configuration, request, &statement, shape, &id)?,
+        output: output(&group.configuration, work_group, request, &statement, shape, &id)?,
         reuse: request["ResultReuseConfiguration"].clone(),
         token: optional(request, "ClientRequestToken").map(str::to_owned),
         state: State::Queued,
@@ -91,7 +91,14 @@ fn resolve(service: &Service, query: &str, work_group: &str) -> Result<(Statemen
 }
 
 /// Where the result goes: the workgroup's place if it insists or the client names none; `None` for a result that we keep.
-fn output(configuration: &Value, request: &Value, statement: &Statement, shape: Shape, id: &str) -> Result<Option<String>, ServiceError> {
+fn output(
+    configuration: &Value,
+    work_group: &str,
+    request: &Value,
+    statement: &Statement,
+    shape: Shape,
+    id: &str,
+) -> Result<Option<String>, ServiceError> {
     if configuration["ManagedQueryResultsConfiguration"]["Enabled"] == true {
         return Ok(None);
     }
@@ -99,6 +106,10 @@ fn output(configuration: &Value, request: &Value, statement: &Statement, shape: 
     let of_client = optional(&request["ResultConfiguration"], "OutputLocation");
     let chosen = if configuration["EnforceWorkGroupConfiguration"] == true { of_group.or(of_client) } else { of_client.or(of_group) };
     let Some(folder) = chosen else {
+        // Every account has this workgroup; a client that was told nothing works with it.
+        if work_group == "primary" {
+            return Ok(None);
+        }
         return Err(invalid(
             "No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input.",
         ));
@@ -116,7 +127,7 @@ fn output(configuration: &Value, request: &Value, statement: &Statement, shape: 
 /// Runs an execution on a task of its own. A panic there is its failure, and nobody else's.
 fn begin(service: &Arc<Service>, id: &str, statement: Statement, sql: String) {
     let (running, of_run, watched) = (Arc::clone(service), id.to_owned(), id.to_owned());
-    let task = tokio::spawn(async move {
+    let task = service.workers.spawn(async move {
         let _turn = running.turns.acquire().await;
         let started = |execution: &mut Execution| {
             execution.state = State::Running;

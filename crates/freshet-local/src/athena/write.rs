@@ -47,8 +47,7 @@ impl Writing<'_> {
         let mut manifest = None;
         if let Some(output) = &self.execution.output {
             let place = Location::parse(&format!("{output}-manifest.csv"))?;
-            let lines: Vec<String> = written.iter().map(|file| file.location.to_string()).collect();
-            let lines = if lines.is_empty() { String::new() } else { lines.join("\n") + "\n" };
+            let lines: String = written.iter().flat_map(|file| [file.location.to_string(), "\n".to_owned()]).collect();
             let store = self.engine.buckets.get(&place.bucket);
             object_store::ObjectStoreExt::put(&store, &place.path()?, lines.into_bytes().into()).await?;
             manifest = Some(place.to_string());

@@ -51,6 +51,11 @@ async fn run(dir: PathBuf) -> (Running, aws_sdk_athena::Client, aws_sdk_s3::Clie
     (running, aws_sdk_athena::Client::from_conf(athena), aws_sdk_s3::Client::from_conf(s3))
 }
 
+/// Where results go.
+pub(crate) fn place() -> ResultConfiguration {
+    ResultConfiguration::builder().output_location("s3://results/here/").build()
+}
+
 impl Endpoint {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -69,19 +74,9 @@ impl Endpoint {
         Self { folder: self.folder, running, athena, s3 }
     }
 
-    pub(crate) fn place() -> ResultConfiguration {
-        ResultConfiguration::builder().output_location("s3://results/here/").build()
-    }
-
     pub(crate) async fn start_query(&self, sql: &str) -> Result<StartQueryExecutionOutput, SdkError<StartQueryExecutionError>> {
         let context = QueryExecutionContext::builder().database("shop").build();
-        self.athena
-            .start_query_execution()
-            .query_string(sql)
-            .query_execution_context(context)
-            .result_configuration(Self::place())
-            .send()
-            .await
+        self.athena.start_query_execution().query_string(sql).query_execution_context(context).result_configuration(place()).send().await
     }
 
     /// Waits until an execution has ended.
