@@ -1,3 +1,5 @@
+//! What a model file keeps and what it refuses.
+
 use super::{Model, VERSION};
 use crate::choose::{Options, train};
 use crate::evaluate::evaluation;
