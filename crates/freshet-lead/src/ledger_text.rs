@@ -1,7 +1,7 @@
 //! A ledger from text: CSV with a header, or columns by number in a file separated by white space or commas.
 //!
 //! Columns by number count from 1; from 0 where one of them is 0, or where only that reads dates. The way of writing
-//! dates is the first of [`FORMATS`] that fits most of the first rows. A row without customer, date or amount is
+//! dates is the first of `FORMATS` that fits most of the first rows. A row without customer, date or amount is
 //! counted and left out.
 
 use chrono::NaiveDate;

@@ -4,7 +4,7 @@
 //! inverse hyperbolic sine. Then the median is 0 and the quartile range is that of a normal distribution; where half
 //! of the rows have one value, mean and standard deviation serve. A missing number is the median, and, where
 //! training rows lack it often enough, an input of its own. A category is an input for each kind that is common.
-//! Inputs are kept within [`LIMIT`], so that one odd row has no say over all others.
+//! Inputs are kept within `LIMIT`, so that one odd row has no say over all others.
 
 use std::collections::BTreeMap;
 
