@@ -6,6 +6,9 @@
 
 Both read gzip NDJSON, drop duplicates, sort, and write zstd Parquet by day, with two threads. Freshet has a memory budget of
 256 MiB, DuckDB a limit of 500 MB. The row counts of both have to be the same.
+
+DuckDB stages the rows in a database file and writes day by day. In one statement, with row_number() over the key, it runs
+out of its 500 MB (version 2.0.1), and a single partitioned COPY of the staged rows takes longer than this.
 """
 
 import argparse
@@ -30,16 +33,21 @@ def duckdb_side(folder: str, out: str) -> None:
     contract = json.load(open(os.path.join(folder, "columns.json")))
     columns = {name: TYPES[kind] for name, kind in contract["columns"]}
     typed = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
-    order = ", ".join(["dt", *contract["sort"]])
+    order = ", ".join(contract["sort"])
     key = ", ".join([*contract["key"], "dt"])
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": "500MB", "temp_directory": os.path.join(out, "spill")})
+    connection = duckdb.connect(os.path.join(out, "staged.db"))
+    for name, value in [("threads", "2"), ("memory_limit", "'500MB'"), ("temp_directory", f"'{out}/spill'"), ("preserve_insertion_order", "false")]:
+        connection.execute(f"SET {name} = {value}")
     connection.execute(f"""
-        COPY (
-          SELECT {", ".join(columns)} FROM (
-            SELECT *, row_number() OVER (PARTITION BY {key}) AS nth
-            FROM read_json('{folder}/landing/**/*.gz', format = 'newline_delimited', columns = {{{typed}}})
-          ) WHERE nth = 1 ORDER BY {order}
-        ) TO '{out}/tables' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072, PARTITION_BY (dt))""")
+        CREATE TABLE staged AS SELECT {", ".join(columns)}
+        FROM read_json('{folder}/landing/**/*.gz', format = 'newline_delimited', columns = {{{typed}}})""")
+    connection.execute(f"CREATE TABLE firsts AS SELECT min(rowid) AS first FROM staged GROUP BY {key}")
+    for (day,) in connection.execute("SELECT DISTINCT dt FROM staged").fetchall():
+        target = os.path.join(out, "tables", f"dt={day}")
+        os.makedirs(target)
+        connection.execute(f"""
+            COPY (SELECT * FROM staged WHERE dt = '{day}' AND rowid IN (SELECT first FROM firsts) ORDER BY {order})
+            TO '{target}/part.parquet' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 131072)""")
 
 
 def timed(command: list[str]) -> tuple[float, int, str]:
@@ -54,12 +62,11 @@ def timed(command: list[str]) -> tuple[float, int, str]:
     return time.monotonic() - begun, usage.ru_maxrss // 1024, output
 
 
-def parquet(folder: str) -> tuple[int, int, int]:
-    """Rows, files and MiB of the Parquet files below a folder."""
+def parquet(files: list[str]) -> tuple[int, int, int]:
+    """Rows, files and MiB of Parquet files."""
     import duckdb
 
-    files = glob.glob(os.path.join(folder, "**", "*.parquet"), recursive=True)
-    rows = duckdb.sql(f"SELECT count(*) FROM read_parquet({files!r})").fetchone()[0]
+    rows = duckdb.sql(f"SELECT count(*) FROM read_parquet({files!r})").fetchall()[0][0]
     return rows, len(files), sum(map(os.path.getsize, files)) >> 20
 
 
@@ -99,12 +106,9 @@ def main() -> None:
             os.makedirs(out)
             ours, our_memory, said = timed([program, "compact", lake, "256"])
             table = os.path.join(lake, "tables", "shopify_orders")
-            for name in glob.glob(os.path.join(table, "dt=*", "*.parquet")):
-                if name not in live(table):
-                    os.remove(name)
-            our_rows, our_files, our_size = parquet(table)
+            our_rows, our_files, our_size = parquet(live(table))
             theirs, their_memory, _ = timed([sys.executable, os.path.abspath(__file__), "--duckdb-side", folder, out])
-            their_rows, their_files, their_size = parquet(os.path.join(out, "tables"))
+            their_rows, their_files, their_size = parquet(glob.glob(os.path.join(out, "tables", "dt=*", "*.parquet")))
             seconds["freshet"].append(ours)
             seconds["duckdb"].append(theirs)
             print(f"freshet {ours:6.1f} s, {our_memory:5} MiB resident, {our_rows} rows, {our_files} files, {our_size} MiB; {said.strip()}")

@@ -25,7 +25,7 @@ use crate::decode::{self, TableDecoder};
 use crate::error::Error;
 use crate::lake::Lake;
 use crate::object::{self, Part, Rows, Verdict};
-use crate::{landing, merge, retention, round, tables};
+use crate::{landing, memory, merge, retention, round, tables};
 
 /// So many objects are read ahead, where they are together so small.
 const OBJECTS_AHEAD: usize = 32;
@@ -105,6 +105,7 @@ pub async fn compact(
     options: &Options,
     progress: impl Fn(Progress) + Send + Sync,
 ) -> Result<Report, Error> {
+    memory::limit_heaps();
     // Before anything is committed, since a commit may clean the log that they ride in.
     carry_counts(lake, contract, options).await?;
     tables::create_tables(lake, contract).await?;

@@ -20,6 +20,7 @@ mod identity;
 mod join;
 mod lake;
 mod landing;
+mod memory;
 mod merge;
 mod object;
 mod parquet_file;
