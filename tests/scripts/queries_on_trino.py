@@ -15,6 +15,7 @@ import json
 import pathlib
 import re
 import sys
+import tomllib
 import types
 
 from second_opinion import Report, cell, register, same, sort_key
@@ -36,7 +37,7 @@ ACCOUNTS = {"shopify": "acme.myshopify.com", "zendesk": "100", "game": "euw1"}
 # --- the catalogue ---------------------------------------------------------------------------------------------------
 
 
-def read_query(path):
+def read_query(path, event_tables):
     """A file of `queries/`: name, kind, parameters as {name: (type, example)}, columns as (name, type), statement."""
     text = path.read_text()
     head, _, sql = text.partition("\n\n")
@@ -44,6 +45,8 @@ def read_query(path):
     for key, value in ENTRY.findall(head):
         if key == "kind":
             query.kind = value.strip()
+        elif key == "repeat":
+            query.sql = "\nUNION ALL\n".join(query.sql.replace("each_table", table) for table in event_tables)
         elif key == "param":
             name, kind, example = PARAMETER.match(value).groups()
             query.parameters[name] = (kind, example.strip("'").replace("''", "'"))
@@ -138,6 +141,14 @@ def contract_of(path):
         (file,) = ROOT.glob(f"schemas/*/{name}.toml")
         table["source"] = file.parent.name
     return tables
+
+
+def event_tables(contract):
+    """The tables that a statement with `-- repeat: each_table` is repeated for."""
+    for name, table in contract.items():
+        declared = tomllib.loads((ROOT / "schemas" / table["source"] / f"{name}.toml").read_text())
+        if not declared.get("computed") and not declared.get("restricted"):
+            yield name
 
 
 def write_fixtures(contract, options):
@@ -245,7 +256,9 @@ def main():
         "allow_http": "true",
         "virtual_hosted_style_request": "false",
     }
-    queries = [read_query(path) for path in sorted(QUERIES.glob("*.sql"))]
+    contract = contract_of(arguments.contract)
+    repeated = list(event_tables(contract))
+    queries = [read_query(path, repeated) for path in sorted(QUERIES.glob("*.sql"))]
     trino = Trino(arguments.trino_server, "delta", lake.database)
     if not arguments.keep_tables:
         client = boto3.client(
@@ -256,7 +269,7 @@ def main():
             aws_secret_access_key="local",
         )
         client.create_bucket(Bucket=BUCKET)
-        register(trino, lake, write_fixtures(contract_of(arguments.contract), options))
+        register(trino, lake, write_fixtures(contract, options))
     for view in views_in_order(queries):
         try:
             trino.run(f"CREATE OR REPLACE VIEW delta.{lake.database}.{view.name} AS\n{view.sql}")

@@ -11,9 +11,14 @@ use crate::{Error, Kind, Query, header};
 
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/query_files.rs"));
 
-static EMBEDDED: LazyLock<Vec<Query>> = LazyLock::new(|| {
-    parse(FILES, |table| Contract::embedded().table(table).is_some()).expect("a test parses the catalogue that is compiled in")
-});
+static EMBEDDED: LazyLock<Vec<Query>> = LazyLock::new(|| embedded().expect("a test parses the catalogue that is compiled in"));
+
+fn embedded() -> Result<Vec<Query>, Error> {
+    let contract = Contract::embedded();
+    let event_tables: Vec<&str> =
+        contract.tables().filter(|table| !table.computed && !table.restricted).map(|table| table.name.as_str()).collect();
+    parse(FILES, &event_tables, |table| contract.table(table).is_some())
+}
 
 /// The queries and views that are compiled in: views first, each after the views that it reads, then queries by name.
 pub fn catalogue() -> &'static [Query] {
@@ -29,11 +34,11 @@ pub fn find(name: &str) -> Result<&'static Query, Error> {
 }
 
 /// Parses files, each as (name, text), and brings them into the order of [`catalogue`]; `is_table` says which names
-/// are tables.
-pub fn parse(files: &[(&str, &str)], is_table: impl Fn(&str) -> bool) -> Result<Vec<Query>, Error> {
+/// are tables, and `event_tables` are those for which a statement that says so is repeated.
+pub fn parse(files: &[(&str, &str)], event_tables: &[&str], is_table: impl Fn(&str) -> bool) -> Result<Vec<Query>, Error> {
     let mut waiting: BTreeMap<String, (Query, BTreeSet<String>)> = BTreeMap::new();
     for (file, text) in files {
-        let query = header::read(file, text)?;
+        let query = header::read(file, text, event_tables)?;
         let pieces = tokens(&query.sql).map_err(|_| at_fault(&query, "the statement does not end"))?;
         let reads = relations(&pieces);
         if is_table(&query.name) {
@@ -88,7 +93,7 @@ mod tests {
 
     fn names(files: &[(String, String)]) -> Result<Vec<String>, String> {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        parse(&files, |table| table == "orders")
+        parse(&files, &["orders"], |table| table == "orders")
             .map(|queries| queries.into_iter().map(|query| query.name).collect())
             .map_err(|error| error.to_string())
     }
@@ -121,8 +126,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_that_is_compiled_in_is_whole() {
-        let queries = parse(FILES, |table| Contract::embedded().table(table).is_some()).unwrap();
-        assert_eq!(queries.len(), FILES.len());
+        assert_eq!(embedded().unwrap().len(), FILES.len());
     }
 
     #[test]

@@ -13,6 +13,9 @@
 //! The header is the comment lines before the first other line. A line there that starts with a lower-case word and a
 //! colon is an entry and must be a known one; a line indented by three or more blanks goes on with the entry above;
 //! any other is a remark.
+//!
+//! `-- repeat: each_table …` has the statement written once for every table of events, with the table's name in place of
+//! `each_table` and UNION ALL between: so a view of all of them follows the table contract by itself.
 
 use std::collections::BTreeSet;
 
@@ -47,18 +50,21 @@ struct Entry {
     value: String,
 }
 
+/// The name that stands for a table in a statement that is repeated.
+const EACH_TABLE: &str = "each_table";
+
 /// What is wrong, and in which line.
 type Fault = (usize, String);
 
-/// Reads a file of `queries/`.
-pub(crate) fn read(file: &str, text: &str) -> Result<Query, Error> {
-    query(file, text).map_err(|(line, message)| Error::Parse { file: file.to_owned(), line, message })
+/// Reads a file of `queries/`; a statement that says so is repeated for each of the tables.
+pub(crate) fn read(file: &str, text: &str, event_tables: &[&str]) -> Result<Query, Error> {
+    query(file, text, event_tables).map_err(|(line, message)| Error::Parse { file: file.to_owned(), line, message })
 }
 
-fn query(file: &str, text: &str) -> Result<Query, Fault> {
+fn query(file: &str, text: &str, event_tables: &[&str]) -> Result<Query, Fault> {
     let (entries, statement_at) = entries(text)?;
     let statement_line = line_of(text, statement_at);
-    let (mut name, mut summary, mut kind) = (None, None, None);
+    let (mut name, mut summary, mut kind, mut repeat) = (None, None, None, None);
     let (mut parameters, mut columns) = (Vec::new(), Vec::new());
     for entry in &entries {
         let at_line = |message: String| (entry.line, message);
@@ -66,6 +72,7 @@ fn query(file: &str, text: &str) -> Result<Query, Fault> {
             "name" => set(&mut name, entry, checked_name(file, &entry.value))?,
             "summary" => set(&mut summary, entry, Ok(entry.value.clone()))?,
             "kind" => set(&mut kind, entry, kind_of(&entry.value))?,
+            "repeat" => set(&mut repeat, entry, repeated(&entry.value))?,
             "param" => {
                 let parameter = parameter(&entry.value).map_err(at_line)?;
                 if parameters.iter().any(|(_, other): &(usize, Parameter)| other.name == parameter.name) {
@@ -81,7 +88,7 @@ fn query(file: &str, text: &str) -> Result<Query, Fault> {
                 columns.push(column);
             }
             other => {
-                return Err(at_line(format!("unknown header `{other}`: there are name, summary, kind, param and column")));
+                return Err(at_line(format!("unknown header `{other}`: there are name, summary, kind, repeat, param and column")));
             }
         }
     }
@@ -98,7 +105,7 @@ fn query(file: &str, text: &str) -> Result<Query, Fault> {
         summary: summary.ok_or_else(|| missing("summary"))?,
         parameters: parameters.into_iter().map(|(_, parameter)| parameter).collect(),
         columns,
-        sql,
+        sql: if repeat.is_some() { union_of(&sql, event_tables) } else { sql },
     })
 }
 
@@ -149,6 +156,19 @@ fn checked_name(file: &str, name: &str) -> Result<String, String> {
 
 fn kind_of(word: &str) -> Result<Kind, String> {
     [Kind::Query, Kind::View].into_iter().find(|kind| kind.name() == word).ok_or_else(|| format!("kind is query or view, not `{word}`"))
+}
+
+/// `each_table What it stands for.`
+fn repeated(value: &str) -> Result<(), String> {
+    match word(value) {
+        Some((EACH_TABLE, doc)) if !doc.is_empty() => Ok(()),
+        _ => Err(format!("what is repeated is written as `-- repeat: {EACH_TABLE} What it stands for.`")),
+    }
+}
+
+fn union_of(sql: &str, event_tables: &[&str]) -> String {
+    let branches: Vec<String> = event_tables.iter().map(|table| sql.replace(EACH_TABLE, table)).collect();
+    branches.join("\nUNION ALL\n")
 }
 
 /// `from date 2026-01-01 First day.`

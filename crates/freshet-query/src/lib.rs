@@ -12,7 +12,7 @@
 //! let text = "-- name: recent\n-- summary: Orders since a day.\n-- kind: query\n\
 //!     -- param: since date 2026-01-01 First day.\n-- column: id string The order.\n\
 //!     SELECT id FROM orders WHERE dt >= :since";
-//! let queries = freshet_query::parse(&[("recent.sql", text)], |table| table == "orders")?;
+//! let queries = freshet_query::parse(&[("recent.sql", text)], &["orders"], |table| table == "orders")?;
 //! let values = BTreeMap::from([("since".to_owned(), "2026-02-03".to_owned())]);
 //! let statement = freshet_query::bind(&queries[0], &values)?;
 //! assert_eq!(statement.sql, "SELECT id FROM orders WHERE dt >= ?");

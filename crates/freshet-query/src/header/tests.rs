@@ -21,7 +21,7 @@ WHERE dt >= :since AND account = :shop OR note = ':that'
 ";
 
 fn fault(text: &str) -> (usize, String) {
-    match read("orders_since.sql", text) {
+    match read("orders_since.sql", text, &[]) {
         Err(Error::Parse { file, line, message }) => {
             assert_eq!(file, "orders_since.sql");
             (line, message)
@@ -32,7 +32,7 @@ fn fault(text: &str) -> (usize, String) {
 
 #[test]
 fn a_good_file_is_read_whole() {
-    let query = read("orders_since.sql", GOOD).unwrap();
+    let query = read("orders_since.sql", GOOD, &[]).unwrap();
     assert_eq!((query.name.as_str(), query.kind), ("orders_since", Kind::Query));
     assert_eq!(query.summary, "Orders of a shop since a day.");
     assert_eq!(
@@ -99,12 +99,30 @@ fn a_view_takes_no_parameters() {
 #[test]
 fn a_file_without_a_statement_is_refused() {
     for text in ["", "\n\n", "-- name: orders_since\n", &GOOD[..GOOD.find("SELECT").unwrap()]] {
-        assert!(read("orders_since.sql", text).is_err(), "{text}");
+        assert!(read("orders_since.sql", text, &[]).is_err(), "{text}");
     }
 }
 
 #[test]
 fn windows_line_ends_are_line_ends() {
-    let query = read("orders_since.sql", &GOOD.replace('\n', "\r\n")).unwrap();
+    let query = read("orders_since.sql", &GOOD.replace('\n', "\r\n"), &[]).unwrap();
     assert_eq!(query.columns[0].doc, "The order.");
+}
+
+#[test]
+fn a_statement_is_repeated_for_each_table() {
+    let text = "\
+-- name: all
+-- summary: s
+-- kind: view
+-- repeat: each_table stands for every table of events.
+-- column: a bigint c
+SELECT 'each_table' AS a FROM each_table;
+";
+    let query = read("all.sql", text, &["orders", "carts"]).unwrap();
+    assert_eq!(query.sql, "SELECT 'orders' AS a FROM orders\nUNION ALL\nSELECT 'carts' AS a FROM carts");
+    for wrong in ["-- repeat: table stands for it.", "-- repeat: each_table"] {
+        let text = text.replace("-- repeat: each_table stands for every table of events.", wrong);
+        assert!(read("all.sql", &text, &["orders"]).unwrap_err().to_string().contains("-- repeat: each_table"), "{wrong}");
+    }
 }
