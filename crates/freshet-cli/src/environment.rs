@@ -8,6 +8,8 @@ use freshet_table::Lake;
 pub(crate) const BUCKET: &str = "FRESHET_BUCKET";
 /// The variable of the database.
 pub(crate) const DATABASE: &str = "FRESHET_DATABASE";
+/// The database where the variable names no other, and on loopback.
+pub(crate) const DEFAULT_DATABASE: &str = "freshet";
 /// The variable of the receiver's URL.
 pub(crate) const WEBHOOK_URL: &str = "FRESHET_WEBHOOK_URL";
 
@@ -19,7 +21,7 @@ pub(crate) fn bucket() -> Result<String> {
 
 /// The database.
 pub(crate) fn database() -> String {
-    std::env::var(DATABASE).unwrap_or_else(|_| crate::stack::DATABASE.to_owned())
+    std::env::var(DATABASE).unwrap_or_else(|_| DEFAULT_DATABASE.to_owned())
 }
 
 /// The SDK's configuration.

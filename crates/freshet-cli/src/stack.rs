@@ -22,10 +22,10 @@ use freshet_schema::Contract;
 use freshet_table::{Lake, Progress, Report};
 use tokio::sync::watch;
 
+use crate::environment::{DEFAULT_DATABASE as DATABASE, results};
+
 /// The lake's bucket on loopback.
 pub(crate) const BUCKET: &str = "freshet-lake";
-/// The database.
-pub(crate) const DATABASE: &str = "freshet";
 /// The delivery stream.
 const STREAM: &str = "freshet";
 /// The function that the stream calls.
@@ -183,7 +183,7 @@ async fn register(config: &SdkConfig) -> Result<()> {
             .await
             .with_context(|| format!("run {shown}"))?;
     }
-    Box::pin(freshet_query::create_views(&client, DATABASE, "primary", Some(&crate::environment::results(BUCKET)), QUERY_TIMEOUT))
+    Box::pin(freshet_query::create_views(&client, DATABASE, "primary", Some(&results(BUCKET)), QUERY_TIMEOUT))
         .await
         .context("make the views")?;
     Ok(())
@@ -196,7 +196,7 @@ pub(crate) fn statement(sql: String, parameters: Vec<String>, bucket: &str, data
         parameters,
         database: database.to_owned(),
         workgroup: "primary".to_owned(),
-        output_location: Some(crate::environment::results(bucket)),
+        output_location: Some(results(bucket)),
         timeout: QUERY_TIMEOUT,
         cancel: async {
             if tokio::signal::ctrl_c().await.is_err() {

@@ -3,17 +3,11 @@
 //! The cold-start model needs no labels: its probability is given as it is. Once [`freshet_ml::choose::NEEDED`] rows
 //! of each label have matured, a learned model takes over, with the BG/NBD probability as a feature where it helps.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
-use freshet_ml::calibrate::Calibration;
-use freshet_ml::choose::{self, Choice, Options};
+use freshet_ml::choose::{self, Options};
 use freshet_ml::error::Error as ModelError;
-use freshet_ml::evaluate::judge_on_test;
-use freshet_ml::feature::Feature;
 use freshet_ml::frame::{Column, Frame, Labelled};
-use freshet_ml::model::{FORMAT, Judged, Learner, Model, Training, VERSION};
-use freshet_ml::prepare;
+use freshet_ml::model::Model;
 use freshet_ml::snapshot::{Label, Snapshot, check_order};
 use freshet_ml::split::Part;
 
@@ -138,60 +132,12 @@ fn gather(gathered: Vec<(Rows, Part)>) -> Result<Labelled, Error> {
 
 /// A model that gives the BG/NBD probability as it is.
 pub fn cold_start(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
-    let frame = labelled.frame();
-    let only = Frame::new(frame.columns().iter().filter(|(name, _)| name == BGNBD).cloned().collect())?;
-    let features = prepare::fit(&only, &options.catalogue);
-    if features.is_empty() {
-        return Err(Error::Model { source: ModelError::NoFeatures });
-    }
-    let positives = labelled.labels().iter().filter(|&&label| label).count();
-    let mut model = Model {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        name: options.name.clone(),
-        kind: options.kind.clone(),
-        training: Training {
-            as_of: None,
-            window_from: None,
-            window_to: None,
-            horizon_days: None,
-            table_versions: BTreeMap::new(),
-            frame_sha256: labelled.sha256(),
-            frame_rows: labelled.labels().len(),
-            erased_rows: 0,
-            seed: options.seed,
-        },
-        base_rate: freshet_ml::digits::keep(share(positives, labelled.labels().len())),
-        choice: Choice {
-            rule: "too few labels have matured: BG/NBD needs none".to_owned(),
-            candidates: Vec::new(),
-            chosen: "bgnbd".to_owned(),
-            calibration_gain: None,
-        },
-        metrics: Judged { validation: None, test_raw: None, test: None },
-        parameters: BTreeMap::new(),
-        features,
-        silent_features: frame
-            .columns()
-            .iter()
-            .filter(|(name, _)| name != BGNBD)
-            .map(|(name, _)| Feature::find(&options.catalogue, name))
-            .collect(),
-        calibration: Calibration::None,
-        learner: Learner::Given { feature: BGNBD.to_owned() },
-    };
-    judge_on_test(&mut model, labelled, options)?;
-    Ok(model)
+    Ok(choose::as_given(labelled, options, BGNBD, "too few labels have matured: BG/NBD needs none")?)
 }
 
 /// The rows of the day to score, with the model of that day where none has been learned.
 pub fn rows_to_score(ledger: &Ledger, as_of: NaiveDate, horizon_days: u32) -> Result<Rows, Error> {
     rows(ledger, &Snapshot::new(as_of, horizon_days)?, as_of)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
-fn share(some: usize, all: usize) -> f64 {
-    some as f64 / all.max(1) as f64
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::evaluate;
 use crate::feature::Feature;
 use crate::frame::{Frame, Labelled};
 use crate::logistic;
+use crate::metrics::Metrics;
 use crate::model::{FORMAT, Judged, Learner, Model, Training, VERSION};
 use crate::prepare::{self, Prepared};
 use crate::random::share_of_key;
@@ -93,7 +94,6 @@ struct Trained {
 
 /// Trains, chooses, calibrates and judges.
 pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
-    let sha256 = labelled.sha256();
     let (learn, learn_labels, validate, validate_labels) = learning_parts(labelled, options.seed)?;
     let positives = learn_labels.iter().filter(|&&label| label).count();
     if positives < NEEDED || learn_labels.len() - positives < NEEDED {
@@ -140,10 +140,44 @@ pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
     let calibration = if gain < 0.0 { platt(&chosen.validation, &validate_labels) } else { Calibration::None };
     let base_rate = keep(count(validate_labels.iter().filter(|&&label| label).count()) / count(validate_labels.len()).max(1.0));
     let (features, learner) = learn_again(labelled, &chosen, options)?;
-    let silent = |features: &[Prepared]| {
-        let taken = |name: &str| features.iter().any(|prepared| prepared.feature.name == name);
-        learn.columns().iter().filter(|(name, _)| !taken(name)).map(|(name, _)| Feature::find(&options.catalogue, name)).collect()
+    let choice = Choice { rule: RULE.to_owned(), candidates, chosen: chosen.name.to_owned(), calibration_gain: Some(keep(gain)) };
+    let validation = Some(evaluate::judge(&validate_labels, &raw, options));
+    judged(labelled, options, Learned { base_rate, choice, validation, features, calibration, learner })
+}
+
+/// A model that gives a feature as it is, which is a probability already; `rule` says why none was learned.
+pub fn as_given(labelled: &Labelled, options: &Options, feature: &str, rule: &str) -> Result<Model, Error> {
+    let only = labelled.frame().columns().iter().filter(|(name, _)| name == feature).cloned().collect();
+    let features = prepare::fit(&Frame::new(only)?, &options.catalogue);
+    if features.is_empty() {
+        return Err(Error::NoFeatures);
+    }
+    let positives = labelled.labels().iter().filter(|&&label| label).count();
+    let learned = Learned {
+        base_rate: keep(count(positives) / count(labelled.labels().len()).max(1.0)),
+        choice: Choice { rule: rule.to_owned(), candidates: Vec::new(), chosen: feature.to_owned(), calibration_gain: None },
+        validation: None,
+        features,
+        calibration: Calibration::None,
+        learner: Learner::Given { feature: feature.to_owned() },
     };
+    judged(labelled, options, learned)
+}
+
+/// What a training found, before the test rows are looked at.
+struct Learned {
+    base_rate: f64,
+    choice: Choice,
+    validation: Option<Metrics>,
+    features: Vec<Prepared>,
+    calibration: Calibration,
+    learner: Learner,
+}
+
+/// The model file of what was learned, judged on the test rows.
+fn judged(labelled: &Labelled, options: &Options, learned: Learned) -> Result<Model, Error> {
+    let taken = |name: &str| learned.features.iter().any(|prepared| prepared.feature.name == name);
+    let silent = labelled.frame().columns().iter().filter(|(name, _)| !taken(name));
     let mut model = Model {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -155,19 +189,19 @@ pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
             window_to: None,
             horizon_days: None,
             table_versions: BTreeMap::new(),
-            frame_sha256: sha256,
+            frame_sha256: labelled.sha256(),
             frame_rows: labelled.labels().len(),
             erased_rows: 0,
             seed: options.seed,
         },
-        base_rate,
-        choice: Choice { rule: RULE.to_owned(), candidates, chosen: chosen.name.to_owned(), calibration_gain: Some(keep(gain)) },
-        metrics: Judged { validation: Some(evaluate::judge(&validate_labels, &raw, options)), test_raw: None, test: None },
+        base_rate: learned.base_rate,
+        metrics: Judged { validation: learned.validation, test_raw: None, test: None },
         parameters: BTreeMap::new(),
-        silent_features: silent(&features),
-        features,
-        calibration,
-        learner,
+        silent_features: silent.map(|(name, _)| Feature::find(&options.catalogue, name)).collect(),
+        choice: learned.choice,
+        features: learned.features,
+        calibration: learned.calibration,
+        learner: learned.learner,
     };
     evaluate::judge_on_test(&mut model, labelled, options)?;
     Ok(model)

@@ -18,10 +18,11 @@ use freshet_table::TableState;
 use serde_json::{Value, json};
 
 use crate::commands::{query, tables};
+use crate::environment::DEFAULT_DATABASE as DATABASE;
 use crate::output::{complain, say};
 use crate::progress::Progress;
 use crate::simulation::{FEWEST, Settings, Simulation, simulate};
-use crate::stack::{self, BUCKET, DATABASE, Stack, Start};
+use crate::stack::{self, BUCKET, Stack, Start};
 use account::Account;
 use drive::{Drive, Keys};
 

@@ -48,7 +48,7 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.what {
         What::Emit { ddl: true, bucket, .. } => {
-            let statements = athena::statements(Contract::embedded(), crate::stack::DATABASE, bucket);
+            let statements = athena::statements(Contract::embedded(), crate::environment::DEFAULT_DATABASE, bucket);
             say(&format!("{};", statements.join(";\n\n")));
         }
         What::Emit { delta: true, .. } => {

@@ -10,9 +10,10 @@ use freshet_ingest::secret::{Secret, Secrets};
 use freshet_ingest::signature::ZENDESK_TEST_SECRET;
 use freshet_schema::Contract;
 
+use crate::environment::DEFAULT_DATABASE;
 use crate::output::{complain, say};
 use crate::provider::Provider;
-use crate::stack::{BUCKET, DATABASE, Stack, Start};
+use crate::stack::{BUCKET, Stack, Start};
 
 /// Arguments of `freshet up`.
 #[derive(Debug, Args)]
@@ -128,7 +129,7 @@ fn print_exports(stack: &Stack) {
         ("AWS_REGION", freshet_local::REGION.to_owned()),
         ("AWS_DEFAULT_REGION", freshet_local::REGION.to_owned()),
         (crate::environment::BUCKET, BUCKET.to_owned()),
-        (crate::environment::DATABASE, DATABASE.to_owned()),
+        (crate::environment::DATABASE, DEFAULT_DATABASE.to_owned()),
         (crate::environment::WEBHOOK_URL, stack.url.url()),
     ];
     for (name, value) in exports {

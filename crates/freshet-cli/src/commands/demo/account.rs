@@ -7,9 +7,10 @@ use freshet_query::Answer;
 use serde::Serialize;
 
 use super::drive::Sent;
+use crate::environment::DEFAULT_DATABASE as DATABASE;
 use crate::output::{say, table};
 use crate::simulation::{Outcome, Truth};
-use crate::stack::{self, BUCKET, DATABASE};
+use crate::stack::{self, BUCKET};
 
 /// What the lake counted of deliveries: at the door, and by their outcome.
 const DELIVERIES: &str = "SELECT step, sum(received) AS received, sum(stored) AS stored, sum(duplicates) AS duplicates, sum(rejected) AS rejected, sum(refused) AS refused
