@@ -3,7 +3,7 @@
 
     eval "$(freshet up … prints these lines)"; pip install -r tests/scripts/requirements.txt
     python tests/scripts/second_opinion.py                 # deltalake, polars and duckdb: counts and sums of each table
-    FRESHET_MATERIAL=… python tests/scripts/second_opinion.py --trino   # a real Trino: each view and query, row by row
+    FRESHET_MATERIAL=… python tests/scripts/second_opinion.py --trino   # a real Trino: each table, view and query, row by row
 
 Run it on a lake at rest. What is missing is skipped aloud; a difference ends it with 1.
 
@@ -224,10 +224,11 @@ def register(trino, lake, tables):
 def compare_queries(lake, trino, queries, report):
     moment = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     for query in queries:
-        name, is_view = query["name"], query["kind"] == "view"
+        name, is_relation = query["name"], query["kind"] in ("table", "view")
         try:
-            if is_view:
+            if query["kind"] == "view":
                 trino.run(f"CREATE OR REPLACE VIEW delta.{lake.database}.{name} AS\n{query['sql']}")
+            if is_relation:
                 statement = f"SELECT * FROM {name}"
             else:
                 statement = at_one_moment(lake.statement(name), moment)
@@ -245,7 +246,7 @@ def compare_queries(lake, trino, queries, report):
             continue
         estimates = "approx_" in statement.lower()
         what = f"{len(rows)} rows" + (f", estimates within {ESTIMATE:.0%}" if estimates else "")
-        is_ordered = not is_view and re.search(r"\border\s+by\b", statement, re.IGNORECASE) is not None
+        is_ordered = not is_relation and re.search(r"\border\s+by\b", statement, re.IGNORECASE) is not None
         report.compared(name, "trino", what, row_differences(ours, columns, rows, is_ordered, estimates))
 
 
@@ -322,7 +323,8 @@ def compare_with_trino(lake, tables, arguments, report):
     try:
         trino = Trino(server, "delta", lake.database)
         register(trino, lake, tables)
-        wanted = [query for query in lake.queries() if not arguments.only or query["name"] in arguments.only]
+        everything = [{"name": table["name"], "kind": "table"} for table in tables] + lake.queries()
+        wanted = [query for query in everything if not arguments.only or query["name"] in arguments.only]
         compare_queries(lake, trino, wanted, report)
     finally:
         if not arguments.trino_server and not arguments.keep_trino:
@@ -350,11 +352,11 @@ def main():
     parser.add_argument("endpoint", nargs="?", default=os.environ.get("AWS_ENDPOINT_URL"), help="default: AWS_ENDPOINT_URL")
     parser.add_argument("--freshet", type=pathlib.Path, default=default_binary(), help="the command (default: %(default)s)")
     parser.add_argument("--table", action="append", dest="tables", help="this table alone (repeatable)")
-    parser.add_argument("--trino", action="store_true", help="compare views and queries with a real Trino")
+    parser.add_argument("--trino", action="store_true", help="compare tables, views and queries with a real Trino")
     parser.add_argument("--trino-dir", default="/tmp/freshet-trino", help="where Trino is kept (default: %(default)s)")
     parser.add_argument("--trino-server", help="use the Trino at this address")
     parser.add_argument("--keep-trino", action="store_true", help="leave the Trino that was started running")
-    parser.add_argument("--only", action="append", help="this view or query alone, with --trino (repeatable)")
+    parser.add_argument("--only", action="append", help="this table, view or query alone, with --trino (repeatable)")
     arguments = parser.parse_args()
     if not arguments.endpoint:
         parser.error("say where the lake is: an endpoint, or AWS_ENDPOINT_URL as `freshet up` prints it")
