@@ -61,7 +61,7 @@ fn what_cannot_be_done_is_said_with_what_was_tried() {
         (&["send", "/nowhere/x.json", "--source", "shopify", "--secret", "hush"] as &[&str], "read /nowhere/x.json"),
         (&["send", empty, "--source", "shopify", "--secret", "hush"], "there are none"),
         (&["send", empty, "--source", "shopify"], "FRESHET_SECRET_SHOPIFY"),
-        (&["send", empty, "--source", "acme", "--secret", "hush"], "shopify"),
+        (&["send", empty, "--source", "no_such_source", "--secret", "hush"], "shopify"),
         (&["send", empty, "--source", "shopify", "--secret", "hush", "--url", "127.0.0.1:1"], "the form is"),
         (&["tables"], "FRESHET_BUCKET"),
         (&["query", "no_such_query"], "no_such_query"),

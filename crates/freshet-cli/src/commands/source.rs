@@ -59,7 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     names.push('\n');
     fs::write(&registry, names).with_context(|| format!("write {}", registry.display()))?;
     say(&format!("registered `{name}` in {}", registry.display()));
-    say("next: describe its columns, add deliveries under fixtures/, then UPDATE_GOLDEN=1 cargo test fixtures, and read the rows");
+    say(
+        "next: describe its columns, add deliveries under fixtures/, then UPDATE_GOLDEN=1 cargo test -p freshet-ingest --test fixtures, and read the rows",
+    );
     Ok(ExitCode::SUCCESS)
 }
 
