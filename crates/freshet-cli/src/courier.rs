@@ -32,8 +32,6 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// What the receiver said.
     pub(crate) reason: String,
-    /// How many attempts came before it.
-    pub(crate) retries: u64,
 }
 
 impl Answer {
@@ -76,7 +74,7 @@ impl Courier {
                     let asked = retry_after(response.headers());
                     let reason = reason(response).await;
                     if !is_worth_retrying(status) {
-                        return Ok(Answer { status, reason, retries });
+                        return Ok(Answer { status, reason });
                     }
                     (format!("{status} {reason}"), asked)
                 }

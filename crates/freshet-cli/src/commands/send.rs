@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -100,7 +101,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         .collect::<Result<Vec<_>>>()?;
     let jobs: Vec<Job> = files.into_iter().zip(topics).map(|(file, topic)| Job { file, topic }).collect();
     let total = jobs.len() as u64 * u64::from(arguments.repeat);
-    let sending = Sending { provider, secret, courier, account: arguments.account, progress: Progress::new("sending", total) };
+    let sending = Sending {
+        provider,
+        secret,
+        courier,
+        account: arguments.account,
+        progress: Progress::new("sending", total),
+        retries: AtomicU64::new(0),
+    };
     let summary = deliver(&sending, &jobs, arguments.repeat, usize::from(arguments.concurrency)).await;
     sending.progress.finish();
     report(&summary, &sending, total, arguments.json)?;
@@ -119,6 +127,7 @@ struct Sending {
     courier: Courier,
     account: Option<String>,
     progress: Progress,
+    retries: AtomicU64,
 }
 
 async fn deliver(sending: &Sending, jobs: &[Job], repeat: u32, concurrency: usize) -> Summary {
@@ -140,12 +149,13 @@ async fn deliver(sending: &Sending, jobs: &[Job], repeat: u32, concurrency: usiz
         }
         sending.progress.advance(1);
     }
+    summary.retries = sending.retries.load(Ordering::Relaxed);
     summary.seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     summary
 }
 
 async fn send(sending: &Sending, job: &Job) -> Result<(u64, Answer)> {
-    let Sending { provider, secret, courier, account, progress } = sending;
+    let Sending { provider, secret, courier, account, progress, retries } = sending;
     let body = tokio::fs::read(&job.file).await.context("read the file")?;
     let body = Bytes::from(body);
     let ids = Ids::of(job.topic.as_deref(), &body);
@@ -153,7 +163,10 @@ async fn send(sending: &Sending, job: &Job) -> Result<(u64, Answer)> {
         let outgoing = Outgoing { topic: job.topic.as_deref(), account: account.as_deref(), ids: &ids, body: &body };
         provider.headers(secret, &outgoing, stack::now())
     };
-    let retrying = |why: &str| progress.trouble(why);
+    let retrying = |why: &str| {
+        retries.fetch_add(1, Ordering::Relaxed);
+        progress.trouble(why);
+    };
     let answer = courier.deliver(body.clone(), headers, retrying).await?;
     Ok((body.len() as u64, answer))
 }
@@ -164,7 +177,6 @@ impl Summary {
         match answer {
             Ok((bytes, answer)) => {
                 self.bytes += bytes;
-                self.retries += answer.retries;
                 *self.answers.entry(answer.status.as_u16()).or_default() += 1;
                 if answer.is_acknowledged() {
                     self.acknowledged += 1;
