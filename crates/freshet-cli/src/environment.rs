@@ -1,7 +1,11 @@
 //! Where the commands find a lake: the variables that `freshet up` prints, or AWS's own.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
+use freshet_query::{Registered, Registration, Run};
+use freshet_schema::Contract;
 use freshet_table::Lake;
 
 /// The variable of the lake's bucket.
@@ -10,6 +14,10 @@ pub(crate) const BUCKET: &str = "FRESHET_BUCKET";
 pub(crate) const DATABASE: &str = "FRESHET_DATABASE";
 /// The database where the variable names no other, and on loopback.
 pub(crate) const DEFAULT_DATABASE: &str = "freshet";
+/// The variable of the workgroup.
+pub(crate) const WORKGROUP: &str = "FRESHET_WORKGROUP";
+/// How long a statement may take.
+const QUERY_TIMEOUT: Duration = Duration::from_mins(5);
 /// The variable of the receiver's URL.
 pub(crate) const WEBHOOK_URL: &str = "FRESHET_WEBHOOK_URL";
 
@@ -38,4 +46,34 @@ pub(crate) async fn lake() -> Result<Lake> {
 /// Where query results go.
 pub(crate) fn results(bucket: &str) -> String {
     format!("s3://{bucket}/athena-results/")
+}
+
+/// The workgroup that statements run in: Athena's own where the variable names no other.
+pub(crate) fn workgroup() -> String {
+    std::env::var(WORKGROUP).unwrap_or_else(|_| "primary".to_owned())
+}
+
+/// Makes the tables and views known to Athena.
+pub(crate) async fn register(aws: &SdkConfig, bucket: &str, database: &str, workgroup: &str) -> Result<Vec<Registered>> {
+    let results = results(bucket);
+    let place = Registration { database, bucket, workgroup, output_location: Some(&results), timeout: QUERY_TIMEOUT };
+    let client = aws_sdk_athena::Client::new(aws);
+    Box::pin(freshet_query::register(&client, Contract::embedded(), place)).await.context("make the tables and views known to Athena")
+}
+
+/// A statement to run, stopped by Ctrl-C.
+pub(crate) fn statement(sql: String, parameters: Vec<String>, bucket: &str, database: &str) -> Run<impl Future<Output = ()> + use<>> {
+    Run {
+        sql,
+        parameters,
+        database: database.to_owned(),
+        workgroup: workgroup(),
+        output_location: Some(results(bucket)),
+        timeout: QUERY_TIMEOUT,
+        cancel: async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        },
+    }
 }

@@ -17,21 +17,20 @@ use freshet_lambda::receiver::{Parts, Receiver};
 use freshet_lambda::{compactor, transformer};
 use freshet_local::function_url::FunctionUrl;
 use freshet_local::{ACCESS_KEY, DeliveryStream, Function, Functions, Options, REGION, Running, SECRET_KEY};
-use freshet_query::Run;
 use freshet_schema::Contract;
 use freshet_table::{Lake, Progress, Report};
 use tokio::sync::watch;
 
-use crate::environment::{DEFAULT_DATABASE as DATABASE, results};
+use crate::environment::{self, DEFAULT_DATABASE as DATABASE};
 
 /// The lake's bucket on loopback.
 pub(crate) const BUCKET: &str = "freshet-lake";
+/// Athena's own workgroup.
+const WORKGROUP: &str = "primary";
 /// The delivery stream.
 const STREAM: &str = "freshet";
 /// The function that the stream calls.
 const TRANSFORMER: &str = "transformer";
-/// How long a statement may take.
-pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How a stack is started.
 #[derive(Debug)]
@@ -82,7 +81,7 @@ impl Stack {
         ready.send_replace(Some(s3.clone()));
         let lake = Lake::connect(&config, BUCKET)?;
         freshet_table::create_tables(&lake, contract).await.context("make the tables")?;
-        register(&config).await?;
+        environment::register(&config, BUCKET, DATABASE, WORKGROUP).await?;
         let producer = Producer::new(&aws_sdk_firehose::Client::new(&config), &s3, Settings::new(STREAM, BUCKET));
         let receiver = Arc::new(Receiver::new(Parts {
             contract,
@@ -172,38 +171,6 @@ fn config(endpoint: &str) -> SdkConfig {
         )))
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
         .build()
-}
-
-/// Makes the tables and views known to Athena.
-async fn register(config: &SdkConfig) -> Result<()> {
-    let client = aws_sdk_athena::Client::new(config);
-    for sql in freshet_schema::athena::statements(Contract::embedded(), DATABASE, BUCKET) {
-        let shown = sql.lines().next().unwrap_or_default().to_owned();
-        Box::pin(freshet_query::run(&client, statement(sql, Vec::new(), BUCKET, DATABASE)))
-            .await
-            .with_context(|| format!("run {shown}"))?;
-    }
-    Box::pin(freshet_query::create_views(&client, DATABASE, "primary", Some(&results(BUCKET)), QUERY_TIMEOUT))
-        .await
-        .context("make the views")?;
-    Ok(())
-}
-
-/// A statement to run, stopped by Ctrl-C.
-pub(crate) fn statement(sql: String, parameters: Vec<String>, bucket: &str, database: &str) -> Run<impl Future<Output = ()> + use<>> {
-    Run {
-        sql,
-        parameters,
-        database: database.to_owned(),
-        workgroup: "primary".to_owned(),
-        output_location: Some(results(bucket)),
-        timeout: QUERY_TIMEOUT,
-        cancel: async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        },
-    }
 }
 
 /// The key of personal hashes: `FRESHET_HASH_KEY` (`id=secret`), else one that was made for this folder.

@@ -210,7 +210,7 @@ where
     failure(operation, error)
 }
 
-fn failure<E, R>(operation: &'static str, error: SdkError<E, R>) -> Failure
+pub(crate) fn failure<E, R>(operation: &'static str, error: SdkError<E, R>) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: Debug + Send + Sync + 'static,

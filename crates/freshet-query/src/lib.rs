@@ -30,10 +30,10 @@ mod header;
 pub mod json;
 mod literal;
 mod query;
+mod register;
 mod relations;
 mod supervise;
 mod tokens;
-mod views;
 
 pub use answer::{Answer, Page, ResultColumn};
 pub use bind::{Statement, bind, filled};
@@ -41,4 +41,4 @@ pub use catalogue::{catalogue, find, parse};
 pub use client::{Execution, Run, execute, pages, run};
 pub use error::Error;
 pub use query::{Kind, OutputColumn, Parameter, ParameterKind, Query};
-pub use views::{create_views, view_statement};
+pub use register::{Change, Registered, Registration, register, view_statement};

@@ -17,6 +17,11 @@ pub fn create_table(table: &Table, database: &str, bucket: &str) -> String {
     )
 }
 
+/// `DROP TABLE IF EXISTS`: out of the catalogue alone, since the table is an external one.
+pub fn drop_table(table: &Table, database: &str) -> String {
+    format!("DROP TABLE IF EXISTS `{database}`.`{}`", table.name)
+}
+
 /// Every statement of the contract, for a folder of files.
 pub fn statements(contract: &Contract, database: &str, bucket: &str) -> Vec<String> {
     std::iter::once(create_database(database)).chain(contract.tables().map(|table| create_table(table, database, bucket))).collect()

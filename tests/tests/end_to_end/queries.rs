@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use freshet_ingest::line::LINE_VERSION;
 use freshet_ingest::time::Millis;
 use freshet_query::json::to_json;
-use freshet_query::{Answer, Kind, Query, Run, bind, catalogue, create_views};
+use freshet_query::{Answer, Change, Kind, Query, Registered, Registration, Run, bind, catalogue, register};
 use freshet_schema::{Contract, Table};
 use freshet_table::{Lake, compact};
 use serde_json::{Map, Value, json};
@@ -185,11 +185,14 @@ async fn every_view_and_query_gives_the_rows_that_were_worked_out_by_hand() {
     let (running, config) = aws(home.path()).await;
     load(&config).await;
     let client = aws_sdk_athena::Client::new(&config);
-    for sql in freshet_schema::athena::statements(Contract::embedded(), DATABASE, BUCKET) {
-        ask(&client, sql, Vec::new()).await.unwrap();
-    }
     let results = format!("s3://{BUCKET}/results/");
-    create_views(&client, DATABASE, "primary", Some(&results), TIMEOUT).await.unwrap();
+    let place =
+        Registration { database: DATABASE, bucket: BUCKET, workgroup: "primary", output_location: Some(&results), timeout: TIMEOUT };
+    let registered = register(&client, Contract::embedded(), place).await.unwrap();
+    assert!(registered.iter().all(|one| one.change == Change::Created), "{registered:?}");
+    let again = register(&client, Contract::embedded(), place).await.unwrap();
+    let unchanged = |one: &Registered| one.change == if one.kind == "view" { Change::Rewritten } else { Change::Unchanged };
+    assert!(again.len() == registered.len() && again.iter().all(unchanged), "{again:?}");
     let mut failures = Vec::new();
     for query in catalogue() {
         let expected = read(&folder("expected").join(format!("{}.json", query.name)));

@@ -18,7 +18,7 @@ use freshet_table::TableState;
 use serde_json::{Value, json};
 
 use crate::commands::{query, tables};
-use crate::environment::DEFAULT_DATABASE as DATABASE;
+use crate::environment::{self, DEFAULT_DATABASE as DATABASE};
 use crate::output::{complain, say};
 use crate::progress::Progress;
 use crate::simulation::{FEWEST, Settings, Simulation, simulate};
@@ -125,7 +125,7 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
         let query = freshet_query::find(name)?;
         let values = period(query, until);
         let bound = freshet_query::bind(query, &values)?;
-        let run = stack::statement(bound.sql, bound.parameters, BUCKET, DATABASE);
+        let run = environment::statement(bound.sql, bound.parameters, BUCKET, DATABASE);
         let answer = Box::pin(freshet_query::run(&client, run)).await.with_context(|| format!("run the query {}", query.name))?;
         answers.push((query.name.as_str(), query.summary.as_str(), answer));
     }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use freshet_query::{Answer, ResultColumn, Statement};
 
+use crate::environment;
 use crate::output::{complain, say, table};
-use crate::{environment, stack};
 
 /// Arguments of `freshet query`.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let client = aws_sdk_athena::Client::new(&environment::aws().await);
     let bucket = environment::bucket()?;
-    let run = stack::statement(statement.sql, statement.parameters, &bucket, &environment::database());
+    let run = environment::statement(statement.sql, statement.parameters, &bucket, &environment::database());
     let answer = Box::pin(freshet_query::run(&client, run)).await.context("run the query")?;
     match arguments.format {
         Format::Table => {

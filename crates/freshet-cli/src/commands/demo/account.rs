@@ -7,10 +7,10 @@ use freshet_query::Answer;
 use serde::Serialize;
 
 use super::drive::Sent;
-use crate::environment::DEFAULT_DATABASE as DATABASE;
+use crate::environment::{self, DEFAULT_DATABASE as DATABASE};
 use crate::output::{say, table};
 use crate::simulation::{Outcome, Truth};
-use crate::stack::{self, BUCKET};
+use crate::stack::BUCKET;
 
 /// What the lake counted of deliveries: at the door, and by their outcome.
 const DELIVERIES: &str = "SELECT step, sum(received) AS received, sum(stored) AS stored, sum(duplicates) AS duplicates, sum(rejected) AS rejected, sum(refused) AS refused
@@ -59,7 +59,7 @@ struct Check {
 /// have as many repeats as there were unclear answers, and no more; without one it holds to the number.
 pub(super) async fn take(client: &aws_sdk_athena::Client, sent: Sent, unclear: u64, truth: &Truth) -> Result<Account> {
     let ask = async |sql: &str| {
-        let run = stack::statement(sql.to_owned(), Vec::new(), BUCKET, DATABASE);
+        let run = environment::statement(sql.to_owned(), Vec::new(), BUCKET, DATABASE);
         Box::pin(freshet_query::run(client, run)).await.context("take the account")
     };
     let counts = counts(&ask(DELIVERIES).await?);
