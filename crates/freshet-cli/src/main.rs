@@ -1,5 +1,6 @@
 //! The `freshet` command: the whole lake on one machine, and the tools to run it.
 
+mod bucket;
 mod commands;
 mod cost;
 mod courier;
@@ -10,6 +11,7 @@ mod progress;
 mod provider;
 mod simulation;
 mod stack;
+mod stage;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,12 @@ enum Command {
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
     Cost(commands::cost::Arguments),
+    /// Make or update a stage on AWS with SAM, and register its tables.
+    Deploy(commands::deploy::Arguments),
+    /// Remove a stage from AWS.
+    Destroy(commands::destroy::Arguments),
+    /// List the stages on AWS, and what is left over of them.
+    Stages(commands::stages::Arguments),
     /// Write or check what derives from the table contract.
     Schema(commands::schema::Arguments),
     /// Begin a source of your own.
@@ -85,6 +93,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Deploy(arguments) => commands::deploy::run(arguments).await,
+        Command::Destroy(arguments) => commands::destroy::run(arguments).await,
+        Command::Stages(arguments) => commands::stages::run(&arguments).await,
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),

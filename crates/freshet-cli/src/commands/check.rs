@@ -1,12 +1,12 @@
 //! `freshet check`: judges the template that the lake is deployed with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::guardian::{RULES, Severity, Source, judge, raw_findings};
+use crate::guardian::{Finding, RULES, Severity, Source, judge, raw_findings};
 use crate::output::{complain, say, table};
 
 /// Arguments of `freshet check`.
@@ -40,20 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let python = Source::python(arguments.python, &arguments.template);
-    let mut findings = raw_findings(&arguments.template)?;
-    match Source::read(&arguments.template, &python, !arguments.no_lint) {
-        Ok(source) => {
-            if let Some(reason) = &source.skipped {
-                complain(&format!("skipped: cfn-lint ({reason})"));
-            }
-            findings.extend(judge(&source.template, &chrono::Utc::now().format("%Y-%m-%d").to_string()));
-            findings.extend(source.lint);
-        }
-        // What the text alone shows is worth saying where the rest cannot be read.
-        Err(error) if !findings.is_empty() => complain(&format!("skipped: every other rule ({error:#})")),
-        Err(error) => return Err(error),
-    }
+    let findings = findings(&arguments.template, arguments.python, !arguments.no_lint)?;
     if arguments.json {
         say(&serde_json::to_string_pretty(&findings)?);
     } else if findings.is_empty() {
@@ -67,6 +54,25 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         );
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is found in a template; what could not be asked is said.
+pub(crate) fn findings(template: &Path, python: Option<PathBuf>, with_lint: bool) -> Result<Vec<Finding>> {
+    let python = Source::python(python, template);
+    let mut findings = raw_findings(template)?;
+    match Source::read(template, &python, with_lint) {
+        Ok(source) => {
+            if let Some(reason) = &source.skipped {
+                complain(&format!("skipped: cfn-lint ({reason})"));
+            }
+            findings.extend(judge(&source.template, &chrono::Utc::now().format("%Y-%m-%d").to_string()));
+            findings.extend(source.lint);
+        }
+        // What the text alone shows is worth saying where the rest cannot be read.
+        Err(error) if !findings.is_empty() => complain(&format!("skipped: every other rule ({error:#})")),
+        Err(error) => return Err(error),
+    }
+    Ok(findings)
 }
 
 fn severity_text(severity: Severity) -> &'static str {
