@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Date32Type;
+use deltalake::DeltaTable;
 use freshet_ingest::normalize::{COUNTS, REJECTED};
 use freshet_ingest::time::{DAY, Millis};
 use freshet_schema::{Contract, envelope};
@@ -20,7 +21,7 @@ use serde_json::{Map, json};
 use tokio::sync::mpsc::Receiver;
 
 use crate::blocking::threads;
-use crate::counts::{self, Count};
+use crate::counts::{self, Count, Uncopied};
 use crate::decode::{self, TableDecoder};
 use crate::error::Error;
 use crate::lake::Lake;
@@ -107,31 +108,44 @@ pub async fn compact(
 ) -> Result<Report, Error> {
     memory::limit_heaps();
     // Before anything is committed, since a commit may clean the log that they ride in.
-    carry_counts(lake, contract, options).await?;
-    tables::create_tables(lake, contract).await?;
+    let loaded = tables::load_all(lake, contract).await?;
+    let is_carried = carry_counts(lake, contract, &loaded, options).await?;
+    let ensured = tables::ensure_all(lake, contract, loaded).await?;
     let mut run =
         Run { lake, contract, options, rounds: 0, partitions: BTreeSet::new(), pending: Pending::default(), report: Report::default() };
     run.take_objects(landing::objects(lake).await?, progress).await?;
-    let mut report = run.report;
-    for table in contract.tables() {
+    let Run { partitions, mut report, .. } = run;
+    let is_counted = is_carried || !partitions.is_empty() || !report.quarantined.is_empty();
+    for (table, (delta, _)) in contract.tables().zip(ensured) {
         if options.is_late() {
             report.is_partial = true;
             break;
         }
-        retention::expire(lake, table, options).await?;
-        report.merged += merge::merge(lake, table, options).await?;
-        retention::vacuum(lake, table, options).await?;
+        // A table that the run has not written is as it was when the run began, or another run looks after it.
+        let is_written =
+            partitions.iter().any(|(name, _)| *name == table.name) || (is_counted && [COUNTS, REJECTED].contains(&&*table.name));
+        let delta = if is_written { lake.load(table).await?.unwrap_or(delta) } else { delta };
+        let delta = retention::expire(lake, table, delta, options).await?;
+        let (delta, merged) = merge::merge(lake, table, delta, options).await?;
+        report.merged += merged;
+        retention::vacuum(table, delta, options).await?;
     }
     Ok(report)
 }
 
-/// Copies the counts of commits whose run did not come to it.
-async fn carry_counts(lake: &Lake, contract: &'static Contract, options: &Options) -> Result<(), Error> {
-    let uncopied = counts::uncopied(lake, contract).await?;
+/// Copies the counts of commits whose run did not come to it, and says whether there were any.
+async fn carry_counts(lake: &Lake, contract: &'static Contract, loaded: &[Option<DeltaTable>], options: &Options) -> Result<bool, Error> {
+    let versions = contract.tables().zip(loaded).filter_map(|(table, delta)| Some((table.name.as_str(), delta.as_ref()?.version()?)));
+    let versions: BTreeMap<&str, u64> = versions.collect();
+    let uncopied = counts::uncopied(lake, contract, |table, copied| {
+        // The first version is the table's creation, which counts nothing.
+        versions.get(table.name.as_str()).copied().unwrap_or(0) > copied.unwrap_or(0)
+    })
+    .await?;
     if uncopied.counts.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    write_counts(lake, contract, &[], Vec::new(), options).await
+    write_counts(lake, contract, uncopied, &[], Vec::new(), options).await.map(|()| true)
 }
 
 /// What has been read and is not yet in its tables.
@@ -287,7 +301,8 @@ impl Run<'_> {
         }
         let counts: Vec<Count> = all.iter().flat_map(|stored| stored.counts.iter().cloned()).collect();
         if !counts.is_empty() || !counted.is_empty() {
-            write_counts(lake, contract, &counts, counted, options).await?;
+            let uncopied = counts::uncopied(lake, contract, |table, _| counts.iter().any(|count| count.table == table.name)).await?;
+            write_counts(lake, contract, uncopied, &counts, counted, options).await?;
         }
         let report = &mut self.report;
         for stored in &all {
@@ -321,6 +336,7 @@ fn own_rows(table: &freshet_schema::Table, lines: &[&String]) -> Vec<RecordBatch
 async fn write_counts(
     lake: &Lake,
     contract: &'static Contract,
+    uncopied: Uncopied,
     counts: &[Count],
     mut batches: Vec<RecordBatch>,
     options: &Options,
@@ -328,7 +344,6 @@ async fn write_counts(
     let Some(table) = contract.table(COUNTS) else {
         return Ok(());
     };
-    let uncopied = counts::uncopied(lake, contract).await?;
     let lines = counts::lines(contract, counts.iter().chain(&uncopied.counts), options.now);
     batches.extend(own_rows(table, &lines.iter().collect::<Vec<_>>()));
     let mut extra = Map::new();

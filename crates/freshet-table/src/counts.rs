@@ -118,11 +118,16 @@ pub(crate) struct Uncopied {
     pub(crate) copied: BTreeMap<String, u64>,
 }
 
-/// Reads the logs of all tables from where the last copy ended.
-pub(crate) async fn uncopied(lake: &Lake, contract: &Contract) -> Result<Uncopied, Error> {
+/// Reads the logs of tables from where the last copy ended, of those that may say anything new: each look is a LIST to
+/// pay. `may_be_newer` is asked with a table and the version up to which its counts are copied.
+pub(crate) async fn uncopied(
+    lake: &Lake,
+    contract: &Contract,
+    may_be_newer: impl Fn(&Table, Option<u64>) -> bool,
+) -> Result<Uncopied, Error> {
     let mut copied = copied(lake, contract).await?;
-    let tables: Vec<&Table> = contract.tables().filter(|table| table.name != COUNTS).collect();
     let since = |table: &Table| copied.get(&table.name).copied();
+    let tables: Vec<&Table> = contract.tables().filter(|table| table.name != COUNTS && may_be_newer(table, since(table))).collect();
     let reads = tables.iter().map(|table| notes_since(lake, table, since(table))).collect::<Vec<_>>();
     let notes: Vec<Vec<(u64, Value)>> = futures::stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let mut counts = Vec::new();

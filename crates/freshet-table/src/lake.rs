@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use deltalake::DeltaTable;
 use deltalake::logstore::{StorageConfig, default_logstore};
+use deltalake::{DeltaTable, DeltaTableError};
 use freshet_schema::Table;
 use object_store::aws::{AmazonS3Builder, AwsCredential, S3ConditionalPut};
 use object_store::prefix::PrefixStore;
@@ -14,6 +14,9 @@ use object_store::{CredentialProvider, ObjectStore};
 use url::Url;
 
 use crate::error::Error;
+
+/// How often a table is looked for while others make it.
+const ATTEMPTS: u32 = 3;
 
 /// The lake's bucket.
 #[derive(Debug, Clone)]
@@ -74,11 +77,20 @@ impl Lake {
     /// A table at its newest version; `None` where it has not been created.
     pub(crate) async fn load(&self, table: &Table) -> Result<Option<DeltaTable>, Error> {
         let mut delta = self.delta(table)?;
-        if !delta.verify_deltatable_existence().await.map_err(Error::delta("look for the log", &table.name))? {
-            return Ok(None);
+        for _ in 0..ATTEMPTS {
+            match delta.load().await {
+                Ok(()) => return Ok(Some(delta)),
+                // Asked afterwards: mostly the table is there, and each look is a LIST to pay.
+                Err(DeltaTableError::NotATable(_)) => {
+                    if !delta.verify_deltatable_existence().await.map_err(Error::delta("look for the log", &table.name))? {
+                        return Ok(None);
+                    }
+                    // Made by another in the meantime.
+                }
+                Err(error) => return Err(Error::delta("read the log", &table.name)(error)),
+            }
         }
-        delta.load().await.map_err(Error::delta("read the log", &table.name))?;
-        Ok(Some(delta))
+        Err(Error::Contention { table: table.name.clone(), attempts: ATTEMPTS })
     }
 }
 

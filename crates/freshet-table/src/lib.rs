@@ -26,6 +26,8 @@ mod object;
 mod parquet_file;
 mod plan;
 mod reader;
+#[cfg(test)]
+mod requests;
 mod retention;
 mod round;
 mod rows;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use deltalake::DeltaTable;
 use deltalake::kernel::Action;
 use freshet_schema::Table;
 use serde_json::Value;
@@ -60,14 +61,16 @@ pub(crate) fn candidates(files: Vec<DataFile>, target: u64, memory_budget: usize
     by_day.into_iter().filter_map(choose).collect()
 }
 
-/// Merges what is worth it in a table. Returns how many files became part of a larger one.
-pub(crate) async fn merge(lake: &Lake, table: &'static Table, options: &Options) -> Result<u64, Error> {
+/// Merges what is worth it in a table. Returns the table as it is then, and how many files became part of a larger one.
+pub(crate) async fn merge(
+    lake: &Lake,
+    table: &'static Table,
+    mut delta: DeltaTable,
+    options: &Options,
+) -> Result<(DeltaTable, u64), Error> {
     let mut merged = 0;
     let mut lost = 0;
     while lost < 3 && !options.is_late() {
-        let Some(delta) = lake.load(table).await? else {
-            break;
-        };
         let found = candidates(files(&delta, table).await?, options.target_file, options.memory_budget, options.today());
         let Some(candidate) = found.into_iter().next() else {
             break;
@@ -86,8 +89,9 @@ pub(crate) async fn merge(lake: &Lake, table: &'static Table, options: &Options)
             }
             Outcome::Lost => lost += 1,
         }
+        delta = lake.load(table).await?.unwrap_or(delta);
     }
-    Ok(merged)
+    Ok((delta, merged))
 }
 
 #[cfg(test)]

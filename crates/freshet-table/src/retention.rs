@@ -7,6 +7,7 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
+use deltalake::DeltaTable;
 use deltalake::kernel::Action;
 use deltalake::operations::vacuum::{Clock, VacuumMode};
 use freshet_ingest::time::{DAY, Millis};
@@ -24,19 +25,16 @@ use crate::merge::Candidate;
 const VACUUM_DAYS: i64 = 7;
 
 /// Takes out of a table the rows that it has kept for its days, counted in whole ones. A file of older and newer rows
-/// is written again without the older.
-pub(crate) async fn expire(lake: &Lake, table: &'static Table, options: &Options) -> Result<(), Error> {
+/// is written again without the older. Returns the table as it is then.
+pub(crate) async fn expire(lake: &Lake, table: &'static Table, mut delta: DeltaTable, options: &Options) -> Result<DeltaTable, Error> {
     let Some(days) = table.retention_days else {
-        return Ok(());
+        return Ok(delta);
     };
     let limit = Millis((options.now.0 - i64::from(days) * DAY).div_euclid(DAY) * DAY);
     let mut lost = 0;
     while lost < 3 && !options.is_late() {
-        let Some(delta) = lake.load(table).await? else {
-            return Ok(());
-        };
         let Some(file) = files(&delta, table).await?.into_iter().find(|file| holds_older(file, limit)) else {
-            return Ok(());
+            break;
         };
         let day = file.day;
         let candidate = Candidate { day, files: vec![file] };
@@ -52,8 +50,9 @@ pub(crate) async fn expire(lake: &Lake, table: &'static Table, options: &Options
             }
             Outcome::Lost => lost += 1,
         }
+        delta = lake.load(table).await?.unwrap_or(delta);
     }
-    Ok(())
+    Ok(delta)
 }
 
 /// Whether a file has rows from before the limit; one that does not say is looked into.
@@ -73,10 +72,7 @@ fn newer(batch: &RecordBatch, limit: i64) -> Result<RecordBatch, ArrowError> {
 
 /// Deletes files that no version of the last seven days names, and those that were written and never committed.
 /// What cannot be deleted now is there for the next run.
-pub(crate) async fn vacuum(lake: &Lake, table: &Table, options: &Options) -> Result<(), Error> {
-    let Some(delta) = lake.load(table).await? else {
-        return Ok(());
-    };
+pub(crate) async fn vacuum(table: &Table, delta: DeltaTable, options: &Options) -> Result<(), Error> {
     let state = delta.snapshot().map_err(Error::delta("read the log", &table.name))?;
     // The library keeps the field to itself.
     let metadata = serde_json::to_value(state.metadata()).unwrap_or(Value::Null);

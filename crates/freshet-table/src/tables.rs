@@ -38,16 +38,35 @@ pub struct TableState {
 /// Makes every table of the contract that is missing, and adds columns that are missing to those that are there.
 /// Safe to run twice and side by side. Returns the names of what it changed.
 pub async fn create_tables(lake: &Lake, contract: &Contract) -> Result<Vec<String>, Error> {
-    let ensured = contract
-        .tables()
-        .map(|table| async move { ensure(lake, table).await.map(|(_, is_changed)| is_changed.then(|| table.name.clone())) });
-    let changed: Vec<Option<String>> = futures::stream::iter(ensured.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
-    Ok(changed.into_iter().flatten().collect())
+    let loaded = load_all(lake, contract).await?;
+    let ensured = ensure_all(lake, contract, loaded).await?;
+    let changed = contract.tables().zip(ensured).filter(|(_, (_, is_changed))| *is_changed);
+    Ok(changed.map(|(table, _)| table.name.clone()).collect())
+}
+
+/// Every table of the contract, in its order; `None` where it has not been created.
+pub(crate) async fn load_all(lake: &Lake, contract: &Contract) -> Result<Vec<Option<DeltaTable>>, Error> {
+    let loads: Vec<_> = contract.tables().map(|table| lake.load(table)).collect();
+    futures::stream::iter(loads).buffered(AT_ONCE).try_collect().await
+}
+
+/// Every table of the contract, in its order, made or widened where it has to be, and whether it had to be.
+pub(crate) async fn ensure_all(
+    lake: &Lake,
+    contract: &Contract,
+    loaded: Vec<Option<DeltaTable>>,
+) -> Result<Vec<(DeltaTable, bool)>, Error> {
+    let ensured: Vec<_> = contract.tables().zip(loaded).map(|(table, delta)| ensured(lake, table, delta)).collect();
+    futures::stream::iter(ensured).buffered(AT_ONCE).try_collect().await
 }
 
 /// The table, made or widened where it has to be, and whether it had to be.
 pub(crate) async fn ensure(lake: &Lake, table: &Table) -> Result<(DeltaTable, bool), Error> {
-    match lake.load(table).await? {
+    ensured(lake, table, lake.load(table).await?).await
+}
+
+async fn ensured(lake: &Lake, table: &Table, loaded: Option<DeltaTable>) -> Result<(DeltaTable, bool), Error> {
+    match loaded {
         Some(delta) => widen(lake, table, delta).await,
         None => create(lake, table, LOG_RETENTION).await.map(|delta| (delta, true)),
     }

@@ -12,6 +12,7 @@ use crate::fixture::{
     EVENTS, Event, contract, counts, event, expected, files, gzip, keys, lake, land, options, put, rows, run, stored, table,
 };
 use crate::plan::PlannedFate::{Quarantined, Stored, Waits};
+use crate::requests::counted;
 
 #[tokio::test]
 async fn rows_go_to_their_days_once() {
@@ -171,7 +172,8 @@ async fn counts_of_another_run_are_not_passed_over() {
     decoder.push(event(2, 1, 0).line(EVENTS).as_bytes()).unwrap();
     let other = round::store(&lake, contract(), table(EVENTS), decoder.take(), &options("other-0", 0), &Map::new()).await.unwrap();
     let own = Count { run: "own-0".to_owned(), ..other.counts[0].clone() };
-    write_counts(&lake, contract(), &[own], Vec::new(), &options("own", 0)).await.unwrap();
+    let uncopied = counts::uncopied(&lake, contract(), |table, _| own.table == table.name).await.unwrap();
+    write_counts(&lake, contract(), uncopied, &[own], Vec::new(), &options("own", 0)).await.unwrap();
     let runs: Vec<String> =
         rows(&lake, COUNTS, &["step", "run"]).await.into_iter().filter(|row| row[1] == "compact").map(|row| row[2].clone()).collect();
     assert_eq!(runs, ["first-0", "other-0", "own-0"]);
@@ -398,4 +400,20 @@ proptest! {
             assert_eq!(reports.iter().map(|report| report.rows).sum::<u64>(), seen.len() as u64);
         });
     }
+}
+
+#[tokio::test]
+async fn an_idle_table_is_listed_once_a_run() {
+    let contract = Contract::embedded();
+    let tables = contract.tables().count() as u64;
+    let (lake, requests) = counted();
+    compact(&lake, contract, &options("first", 0), |_| {}).await.unwrap();
+    requests.take();
+    compact(&lake, contract, &options("second", 0), |_| {}).await.unwrap();
+    let [lists, puts, _] = requests.take();
+    assert!(lists <= tables + 3 && puts == 0, "{lists} LIST and {puts} PUT requests for {tables} tables");
+    // Once the tables are old enough to have files that no version names, looking for those is one LIST more.
+    compact(&lake, contract, &options("third", 8), |_| {}).await.unwrap();
+    let [lists, ..] = requests.take();
+    assert!(lists <= 2 * tables + 3, "{lists} LIST requests for {tables} tables");
 }
