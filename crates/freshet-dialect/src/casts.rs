@@ -5,7 +5,7 @@ use crate::json::{self, Json};
 use crate::kinds::Kind;
 use crate::moments::{self, DAY};
 use crate::numbers;
-use crate::text::text_of;
+use crate::text::{pad, text_of};
 use crate::value::Value;
 
 /// Whether Trino has a cast from one type to the other.
@@ -258,12 +258,6 @@ fn cast_text(value: &Value, from: &Kind) -> Result<String, Error> {
         Kind::Time(precision) => moments::time_text(value.int(), *precision),
         _ => text_of(value, from),
     })
-}
-
-/// A `char(n)` with its spaces.
-pub(crate) fn pad(text: &str, length: u32) -> String {
-    let missing = (length as usize).saturating_sub(text.chars().count());
-    format!("{text}{}", " ".repeat(missing))
 }
 
 /// A value as JSON.

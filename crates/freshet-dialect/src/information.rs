@@ -5,7 +5,7 @@ use datafusion::logical_expr::{LogicalPlanBuilder, TableType};
 
 use crate::binder::{Binder, Relation, literal_row};
 use crate::error::{Error, refuse};
-use crate::kinds::Kind;
+use crate::type_names;
 
 /// What `information_schema` tells: filled only where a query asks.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Information {
                         .fields()
                         .iter()
                         .filter(|field| !field.name().starts_with('$'))
-                        .filter_map(|field| Kind::of_field(field).map(|kind| (field.name().to_lowercase(), kind.to_string())))
+                        .filter_map(|field| type_names::of_field(field).map(|kind| (field.name().to_lowercase(), kind.to_string())))
                         .collect();
                     tables.push(Known { name: name.to_lowercase(), is_view: table.table_type() == TableType::View, columns });
                 }

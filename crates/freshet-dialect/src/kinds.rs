@@ -167,14 +167,6 @@ impl Kind {
         }
     }
 
-    /// The type of a table's column, by its Arrow type; `None` for one that Trino has not.
-    pub(crate) fn of_field(field: &Field) -> Option<Kind> {
-        if let Some(kind) = field.metadata().get(KEY).and_then(|text| crate::type_names::parse(text).ok()) {
-            return Some(kind);
-        }
-        Kind::of_arrow(field.data_type())
-    }
-
     pub(crate) fn of_arrow(data_type: &DataType) -> Option<Kind> {
         Some(match data_type {
             DataType::Null => Kind::Unknown,

@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::kinds::Kind;
+use crate::type_names;
 
 /// A column as GetQueryResults describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub fn output(plan: &LogicalPlan) -> Vec<OutputColumn> {
 }
 
 fn describe(field: &Field) -> OutputColumn {
-    let kind = Kind::of_field(field).unwrap_or(Kind::Varchar(None));
+    let kind = type_names::of_field(field).unwrap_or(Kind::Varchar(None));
     let (name, precision, scale) = match &kind {
         Kind::Unknown => ("unknown", 0, 0),
         Kind::Boolean => ("boolean", 0, 0),
@@ -55,12 +56,12 @@ fn describe(field: &Field) -> OutputColumn {
 /// A field's type as Glue and DDL name it (`string`, `bigint`, `array<string>`); `None` for a type that no Hive table has,
 /// such as `timestamp with time zone`.
 pub fn hive_type(field: &Field) -> Option<String> {
-    hive(&Kind::of_field(field)?)
+    hive(&type_names::of_field(field)?)
 }
 
 /// A field's type as Trino names it, for `information_schema` and `DESCRIBE` (`varchar`, `timestamp(3)`, `row(f integer)`).
 pub fn trino_type(field: &Field) -> Option<String> {
-    Kind::of_field(field).map(|kind| kind.to_string())
+    type_names::of_field(field).map(|kind| kind.to_string())
 }
 
 fn hive(kind: &Kind) -> Option<String> {

@@ -3,10 +3,10 @@
 use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::Field;
 
-use crate::casts::pad;
 use crate::kinds::Kind;
 use crate::moments::{clock_text, date_text, local, round, time_text};
 use crate::numbers::{decimal_text, double_text, real_text};
+use crate::type_names;
 use crate::value::{Value, read};
 
 /// The text of a value; `None` for NULL.
@@ -15,7 +15,7 @@ pub fn text(field: &Field, array: &dyn Array, row: usize) -> Option<String> {
     if value.is_null() {
         return None;
     }
-    let kind = Kind::of_field(field).unwrap_or(Kind::Varchar(None));
+    let kind = type_names::of_field(field).unwrap_or(Kind::Varchar(None));
     Some(text_of(&value, &kind))
 }
 
@@ -77,4 +77,10 @@ pub(crate) fn text_of(value: &Value, kind: &Kind) -> String {
             )
         }
     }
+}
+
+/// A `char(n)` with its spaces.
+pub(crate) fn pad(text: &str, length: u32) -> String {
+    let missing = (length as usize).saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(missing))
 }

@@ -1,7 +1,9 @@
 //! Reads a type's text: `decimal(10, 2)`, `row(x integer, y array(varchar))`, `timestamp(3) with time zone`.
 
+use arrow::datatypes::Field;
+
 use crate::error::{Error, missing, refuse};
-use crate::kinds::Kind;
+use crate::kinds::{KEY, Kind};
 
 /// The type that a text names.
 pub(crate) fn parse(text: &str) -> Result<Kind, Error> {
@@ -221,4 +223,10 @@ impl Reader {
         };
         Ok((Some(name), self.kind()?))
     }
+}
+
+/// The type of a table's column: the one that its metadata name, else by its Arrow type; `None` for one that Trino has not.
+pub(crate) fn of_field(field: &Field) -> Option<Kind> {
+    let named = field.metadata().get(KEY).and_then(|text| parse(text).ok());
+    named.or_else(|| Kind::of_arrow(field.data_type()))
 }

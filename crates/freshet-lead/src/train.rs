@@ -4,10 +4,11 @@
 //! of each label have matured, a learned model takes over, with the BG/NBD probability as a feature where it helps.
 
 use chrono::NaiveDate;
-use freshet_ml::choose::{self, Options};
+use freshet_ml::choose;
 use freshet_ml::error::Error as ModelError;
 use freshet_ml::frame::{Column, Frame, Labelled};
 use freshet_ml::model::Model;
+use freshet_ml::options::Options;
 use freshet_ml::snapshot::{Label, Snapshot, check_order};
 use freshet_ml::split::Part;
 

@@ -13,11 +13,11 @@
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use crate::boost::{self, Setting, Watched};
 use crate::calibrate::{Calibration, platt, probability};
-use crate::digits::{keep, read};
+use crate::choice::{Candidate, Choice};
+use crate::digits::keep;
 use crate::error::Error;
 use crate::evaluate;
 use crate::feature::Feature;
@@ -25,6 +25,7 @@ use crate::frame::{Frame, Labelled};
 use crate::logistic;
 use crate::metrics::Metrics;
 use crate::model::{FORMAT, Judged, Learner, Model, Training, VERSION};
+use crate::options::Options;
 use crate::prepare::{self, Prepared};
 use crate::random::share_of_key;
 use crate::split::Part;
@@ -34,54 +35,6 @@ pub const RULE: &str = "from simple to complex, a candidate replaces the present
 
 /// Rows of each label that training needs.
 pub const NEEDED: usize = 50;
-
-/// What training is told.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The model's name and version.
-    pub name: String,
-    /// What it foretells.
-    pub kind: String,
-    /// What the features mean.
-    pub catalogue: Vec<Feature>,
-    /// Features that are used only where they help.
-    pub optional: Vec<String>,
-    /// The seed of every draw.
-    pub seed: u64,
-    /// How often the rows are drawn again for intervals.
-    pub resamples: usize,
-}
-
-/// How a learner was chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    /// The rule.
-    pub rule: String,
-    /// Who stood for it.
-    pub candidates: Vec<Candidate>,
-    /// Who was chosen.
-    pub chosen: String,
-    /// The Brier score on validation rows, Platt-scaled across halves, less the one of the learner's own probability.
-    pub calibration_gain: Option<f64>,
-}
-
-/// One who stood for the choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Candidate {
-    /// The learner and its features.
-    pub name: String,
-    /// Its log-loss on the validation rows.
-    #[serde(deserialize_with = "read")]
-    pub log_loss: f64,
-    /// Its log-loss less that of the one before it that stood.
-    #[serde(deserialize_with = "read")]
-    pub difference: f64,
-    /// The standard error of the difference.
-    #[serde(deserialize_with = "read")]
-    pub standard_error: f64,
-}
 
 /// A learner with the features that it takes.
 struct Trained {

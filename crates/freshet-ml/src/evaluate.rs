@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::calibrate::probability;
-use crate::choose::Options;
 use crate::error::Error;
 use crate::frame::Labelled;
 use crate::metrics::{Metrics, measure, measure_with_intervals};
 use crate::model::Model;
+use crate::options::Options;
 use crate::split::Part;
 
 /// What a model is worth, in the shape that the command line prints.

@@ -9,6 +9,7 @@
 
 pub mod boost;
 pub mod calibrate;
+pub mod choice;
 pub mod choose;
 mod day;
 pub mod digits;
@@ -21,6 +22,7 @@ pub mod isotonic;
 pub mod logistic;
 pub mod metrics;
 pub mod model;
+pub mod options;
 pub mod prepare;
 pub mod random;
 pub mod reasons;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::boost::Boosted;
 use crate::calibrate::{Calibration, log_odds};
-use crate::choose::Choice;
+use crate::choice::Choice;
 use crate::digits::read;
 use crate::error::Error;
 use crate::feature::Feature;

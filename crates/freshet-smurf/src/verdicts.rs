@@ -4,10 +4,11 @@
 //! are about those who were flagged, so accounts of the audit slice belong in, or the model learns only about its own
 //! suspicions.
 
-use freshet_ml::choose::{self, Options};
+use freshet_ml::choose;
 use freshet_ml::feature::Feature;
 use freshet_ml::frame::{Column, Frame, Labelled};
 use freshet_ml::model::Model;
+use freshet_ml::options::Options;
 
 use crate::error::Error;
 use crate::evidence::{Evidence, Score};

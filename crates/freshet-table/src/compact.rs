@@ -5,13 +5,11 @@
 //! read was taken by another run.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Date32Type;
 use deltalake::DeltaTable;
 use freshet_ingest::normalize::{COUNTS, REJECTED};
-use freshet_ingest::time::{DAY, Millis};
 use freshet_schema::{Contract, envelope};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
@@ -26,6 +24,7 @@ use crate::decode::{self, TableDecoder};
 use crate::error::Error;
 use crate::lake::Lake;
 use crate::object::{self, Part, Rows, Verdict};
+use crate::options::Options;
 use crate::{landing, memory, merge, retention, round, tables};
 
 /// So many objects are read ahead, where they are together so small.
@@ -33,39 +32,6 @@ const OBJECTS_AHEAD: usize = 32;
 const BYTES_AHEAD: u64 = 512 * 1024;
 /// So many tables are stored at once.
 const TABLES_AT_ONCE: usize = 4;
-
-/// How a run behaves.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// An id of this run; a new one for each.
-    pub run: String,
-    /// The present.
-    pub now: Millis,
-    /// When to stop and leave the rest to the next run.
-    pub deadline: Option<Instant>,
-    /// What rows may take in memory, in bytes.
-    pub memory_budget: usize,
-    /// The size of a data file that small ones are merged up to, in bytes.
-    pub target_file: u64,
-    /// How many partitions a run may touch.
-    pub max_partitions: usize,
-}
-
-impl Options {
-    /// The usual options.
-    pub fn new(run: impl Into<String>, now: Millis) -> Self {
-        Self { run: run.into(), now, deadline: None, memory_budget: 256 * 1024 * 1024, target_file: merge::TARGET, max_partitions: 400 }
-    }
-
-    pub(crate) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// The day in days since 1970.
-    pub(crate) fn today(&self) -> i32 {
-        i32::try_from(self.now.0.div_euclid(DAY)).unwrap_or(0)
-    }
-}
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy)]

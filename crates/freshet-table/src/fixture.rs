@@ -19,8 +19,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 
 use crate::commit::{self, DataFile, day_text};
-use crate::compact::{Options, Report, compact};
+use crate::compact::{Report, compact};
 use crate::lake::Lake;
+use crate::options::Options;
 use crate::reader::FileReader;
 
 /// The table that most tests write.

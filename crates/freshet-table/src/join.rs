@@ -20,13 +20,19 @@ use uuid::Uuid;
 
 use crate::blocking::{blocking, threads};
 use crate::commit::{self, DataFile, day_text};
-use crate::compact::Options;
 use crate::error::Error;
 use crate::lake::Lake;
-use crate::merge::Candidate;
+use crate::options::Options;
 use crate::parquet_file::{FileWriter, PIECE};
 use crate::reader::FileReader;
 use crate::rows::order;
+
+/// Files of one partition that become one.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) day: i32,
+    pub(crate) files: Vec<DataFile>,
+}
 
 /// Which rows of a batch are kept.
 pub(crate) type Keep = fn(&RecordBatch, i64) -> Result<RecordBatch, arrow::error::ArrowError>;

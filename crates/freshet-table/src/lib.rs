@@ -23,6 +23,7 @@ mod landing;
 mod memory;
 mod merge;
 mod object;
+mod options;
 mod parquet_file;
 mod plan;
 mod reader;
@@ -34,8 +35,9 @@ mod rows;
 mod stats;
 mod tables;
 
-pub use compact::{Options, Progress, Report, compact};
+pub use compact::{Progress, Report, compact};
 pub use error::Error;
 pub use lake::Lake;
+pub use options::Options;
 pub use plan::{Plan, PlannedFate, PlannedMerge, PlannedObject, PlannedPartition, plan};
 pub use tables::{TableState, create_tables, tables};

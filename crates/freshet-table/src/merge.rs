@@ -10,13 +10,11 @@ use freshet_schema::Table;
 use serde_json::Value;
 
 use crate::commit::{DataFile, Operation, Outcome, commit, day_text, files};
-use crate::compact::Options;
 use crate::error::Error;
-use crate::join::join;
+use crate::join::{Candidate, join};
 use crate::lake::Lake;
+use crate::options::Options;
 
-/// The size that files are merged up to.
-pub(crate) const TARGET: u64 = 256 * 1024 * 1024;
 /// So many small files are worth merging in a day that still fills.
 const WORTH: usize = 5;
 /// A day that is so long over hardly fills any more: two files are worth merging.
@@ -27,13 +25,6 @@ const BALANCE: u64 = 4;
 const AT_ONCE: usize = 32;
 /// What a file that is being read holds in memory at most, packed: a row group.
 const ROW_GROUP: u64 = 24 * 1024 * 1024;
-
-/// Small files of one partition.
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    pub(crate) day: i32,
-    pub(crate) files: Vec<DataFile>,
-}
 
 /// The partitions that are worth merging today, and which files of each: together no larger than the target, and read
 /// within the memory budget.
@@ -102,6 +93,7 @@ mod tests {
     use super::*;
 
     const TODAY: i32 = 20_000;
+    const TARGET: u64 = 256 * 1024 * 1024;
 
     fn check(day: i32, sizes: &[u64], expected: &[u64]) {
         let file = |(place, size): (usize, &u64)| DataFile {

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use crate::blocking::{blocking, threads};
 use crate::commit::{day_text, files};
-use crate::compact::Options;
 use crate::decode::{Kind, kind};
 use crate::error::Error;
+use crate::join::Candidate;
 use crate::lake::Lake;
 use crate::landing::{self, Content, LARGEST_OBJECT, Line};
-use crate::merge::{self, Candidate};
+use crate::merge;
+use crate::options::Options;
 
 /// What a run would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -15,11 +15,10 @@ use freshet_schema::Table;
 use serde_json::Value;
 
 use crate::commit::{DataFile, Operation, Outcome, commit, files};
-use crate::compact::Options;
 use crate::error::Error;
-use crate::join::join;
+use crate::join::{Candidate, join};
 use crate::lake::Lake;
-use crate::merge::Candidate;
+use crate::options::Options;
 
 /// How long a file stays that left the table, in days; also the table's own property.
 const VACUUM_DAYS: i64 = 7;

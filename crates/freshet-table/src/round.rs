@@ -14,11 +14,11 @@ use serde_json::{Map, Value, json};
 
 use crate::blocking::{blocking, threads};
 use crate::commit::{self, Operation, Outcome, commit, day_text};
-use crate::compact::Options;
 use crate::conflict;
 use crate::counts::{Count, Fate};
 use crate::error::Error;
 use crate::lake::Lake;
+use crate::options::Options;
 use crate::parquet_file::{FileWriter, PIECE};
 use crate::rows::{Place, Rows};
 use crate::tables::ensure;

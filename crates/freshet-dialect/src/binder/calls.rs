@@ -304,7 +304,7 @@ impl Binder {
             let call = Call { args: vec![a.kind.clone(), b.kind.clone()], result: kind.clone(), lambdas: Vec::new() };
             let body = |values: &[Value], call: &Call| {
                 let Kind::Char(length) = call.args[0] else { return Ok(Value::Null) };
-                Ok(Value::from(format!("{}{}", crate::casts::pad(values[0].str(), length), values[1].str()).trim_end_matches(' ')))
+                Ok(Value::from(format!("{}{}", crate::text::pad(values[0].str(), length), values[1].str()).trim_end_matches(' ')))
             };
             return Ok(Bound { expr: of_values("concat", body, call, true, vec![a.expr, b.expr]), kind });
         }

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
 use crate::error::{Error, missing, refuse};
 use crate::kinds::{Kind, common};
+use crate::type_names;
 
 impl Binder {
     /// The relation of a `FROM` list; without one, a single row.
@@ -227,7 +228,7 @@ impl Binder {
         let mut columns = Vec::new();
         let mut exprs = Vec::new();
         for (qualified, field) in plan.schema().iter() {
-            let Some(kind) = Kind::of_field(field) else { continue };
+            let Some(kind) = type_names::of_field(field) else { continue };
             let name = field.name().to_lowercase();
             let hidden = name.starts_with('$');
             let column = Column { hidden, ..self.column(Some(name), qualifier.clone(), kind.clone()) };

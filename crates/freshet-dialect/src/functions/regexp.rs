@@ -6,11 +6,11 @@ use std::collections::HashMap;
 
 use regex::{Captures, Regex};
 
-use crate::casts::pad;
 use crate::error::{Error, fault, missing};
 use crate::kinds::Kind;
 use crate::scalar::Call;
 use crate::signatures::{Entry, strict};
+use crate::text::pad;
 use crate::value::Value;
 
 type Answer = Result<Value, Error>;

@@ -1,10 +1,11 @@
 //! What a model file keeps and what it refuses.
 
 use super::{Model, VERSION};
-use crate::choose::{Options, train};
+use crate::choose::train;
 use crate::evaluate::evaluation;
 use crate::frame::{Column, Frame, Labelled};
 use crate::metrics::ranking;
+use crate::options::Options;
 use crate::random::Draws;
 use crate::split::Part;
 

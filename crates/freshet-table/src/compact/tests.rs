@@ -1,7 +1,8 @@
 //! Whole compactions over a lake in memory: days, duplicates, conflicts, deadlines, limits, counts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use freshet_ingest::time::{DAY, Millis};
 use futures::StreamExt;
 use object_store::ObjectStoreExt;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
