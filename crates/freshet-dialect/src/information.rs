@@ -5,6 +5,7 @@ use datafusion::logical_expr::{LogicalPlanBuilder, TableType};
 
 use crate::binder::{Binder, Relation, literal_row};
 use crate::error::{Error, refuse};
+use crate::kinds::Kind;
 use crate::type_names;
 
 /// What `information_schema` tells: filled only where a query asks.

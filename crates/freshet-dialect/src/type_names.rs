@@ -1,6 +1,6 @@
 //! Reads a type's text: `decimal(10, 2)`, `row(x integer, y array(varchar))`, `timestamp(3) with time zone`.
 
-use arrow::datatypes::Field;
+use datafusion::arrow::datatypes::Field;
 
 use crate::error::{Error, missing, refuse};
 use crate::kinds::{KEY, Kind};
