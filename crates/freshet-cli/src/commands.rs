@@ -5,6 +5,7 @@ pub(crate) mod compact;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod flush;
+pub(crate) mod package;
 pub(crate) mod queries;
 pub(crate) mod query;
 pub(crate) mod schema;

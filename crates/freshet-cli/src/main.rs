@@ -50,6 +50,8 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Build the functions, pack them for Lambda, and judge the packages.
+    Package(commands::package::Arguments),
     /// Judge the template that the lake is deployed with.
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
@@ -85,6 +87,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Package(arguments) => commands::package::run(&arguments),
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),
