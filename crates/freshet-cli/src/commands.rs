@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod flush;
+pub(crate) mod package;
 pub(crate) mod queries;
 pub(crate) mod query;
 pub(crate) mod schema;

@@ -52,6 +52,8 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Build the functions, pack them for Lambda, and judge the packages.
+    Package(commands::package::Arguments),
     /// Judge the template that the lake is deployed with.
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
@@ -96,6 +98,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deploy(arguments) => commands::deploy::run(arguments).await,
         Command::Destroy(arguments) => commands::destroy::run(arguments).await,
         Command::Stages(arguments) => commands::stages::run(&arguments).await,
+        Command::Package(arguments) => commands::package::run(&arguments),
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),

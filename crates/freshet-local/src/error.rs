@@ -38,6 +38,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A function's binary is not there.
+    #[error("find the function's binary {}", path.display())]
+    Bootstrap {
+        /// The binary.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// A delivery stream is described in a way that Firehose would refuse.
     #[error("describe delivery stream {stream}: {message}")]
     DeliveryStream {

@@ -80,10 +80,8 @@ async fn read(mut body: Incoming) -> Option<Bytes> {
 
 /// What a body takes up in the event.
 fn event_size(content_type: &str, body: &[u8]) -> usize {
-    let is_text = content_type.starts_with("text/")
-        || ["json", "xml", "javascript", "x-www-form-urlencoded"].iter().any(|kind| content_type.contains(kind));
     match std::str::from_utf8(body) {
-        Ok(text) if is_text => text
+        Ok(text) if is_text(content_type) => text
             .bytes()
             .map(|byte| {
                 if byte == b'"' || byte == b'\\' || byte == b'\n' {
@@ -97,6 +95,12 @@ fn event_size(content_type: &str, body: &[u8]) -> usize {
             .sum(),
         Ok(_) | Err(_) => body.len().div_ceil(3) * 4,
     }
+}
+
+/// Whether a body of this type is a text in the event.
+pub(crate) fn is_text(content_type: &str) -> bool {
+    content_type.starts_with("text/")
+        || ["json", "xml", "javascript", "x-www-form-urlencoded"].iter().any(|kind| content_type.contains(kind))
 }
 
 fn too_large() -> Response<Full<Bytes>> {

@@ -1,4 +1,4 @@
-//! AWS on loopback: S3, Firehose, Athena and STS on one port, over one folder.
+//! AWS on loopback: S3, Firehose, Athena and STS on one port, over one folder; and Lambda, for functions that are binaries.
 //!
 //! Real servers of the real protocols: any client reaches them with `AWS_ENDPOINT_URL=http://127.0.0.1:<port>`. Nothing
 //! listens beyond 127.0.0.1. What AWS has no call for (flush, faults) is below `/_freshet/`.
@@ -11,6 +11,7 @@ mod faults;
 mod firehose;
 pub mod function_url;
 mod functions;
+pub mod lambda;
 mod listener;
 mod s3;
 mod server;

@@ -4,6 +4,7 @@
 
 mod compaction;
 mod deliveries;
+mod functions;
 mod kill;
 mod published;
 mod queries;
