@@ -50,6 +50,10 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Take what is stored through today's code again: raw records, rejects, errors, spilled ones.
+    Replay(commands::replay::Arguments),
+    /// Take in a provider's data from files: bodies, NDJSON, lists of its REST API.
+    Import(commands::import::Arguments),
     /// Judge the template that the lake is deployed with.
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
@@ -85,6 +89,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Replay(arguments) => commands::replay::run(arguments).await,
+        Command::Import(arguments) => Box::pin(commands::import::run(arguments)).await,
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),
