@@ -54,6 +54,10 @@ enum Command {
     Query(commands::query::Arguments),
     /// Build the functions, pack them for Lambda, and judge the packages.
     Package(commands::package::Arguments),
+    /// Take what is stored through today's code again: raw records, rejects, errors, spilled ones.
+    Replay(commands::replay::Arguments),
+    /// Take in a provider's data from files: bodies, NDJSON, lists of its REST API.
+    Import(commands::import::Arguments),
     /// Judge the template that the lake is deployed with.
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
@@ -99,6 +103,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Destroy(arguments) => commands::destroy::run(arguments).await,
         Command::Stages(arguments) => commands::stages::run(&arguments).await,
         Command::Package(arguments) => commands::package::run(&arguments),
+        Command::Replay(arguments) => commands::replay::run(arguments).await,
+        Command::Import(arguments) => Box::pin(commands::import::run(arguments)).await,
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),

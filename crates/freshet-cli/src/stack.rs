@@ -21,7 +21,7 @@ use freshet_schema::Contract;
 use freshet_table::{Lake, Progress, Report};
 use tokio::sync::watch;
 
-use crate::environment::{self, DEFAULT_DATABASE as DATABASE};
+use crate::environment::{self, DEFAULT_DATABASE as DATABASE, LOCAL_KEY};
 
 /// The lake's bucket on loopback.
 pub(crate) const BUCKET: &str = "freshet-lake";
@@ -31,6 +31,8 @@ const WORKGROUP: &str = "primary";
 const STREAM: &str = "freshet";
 /// The function that the stream calls.
 const TRANSFORMER: &str = "transformer";
+/// The file in the folder that holds the key of personal hashes which was made for it.
+pub(crate) const HASH_KEY: &str = "hash-key";
 
 /// How a stack is started.
 #[derive(Debug)]
@@ -178,13 +180,13 @@ fn hash_key(dir: &Path) -> Result<HashKey> {
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
         return Ok(freshet_lambda::config::hash_key()?);
     }
-    let path = dir.join("hash-key");
+    let path = dir.join(HASH_KEY);
     if !path.exists() {
         let secret = uuid::Uuid::new_v4().simple().to_string() + &uuid::Uuid::new_v4().simple().to_string();
         write_private(&path, &secret).with_context(|| format!("write {}", path.display()))?;
     }
     let secret = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    Ok(HashKey { id: "local".to_owned(), secret: Secret::new(secret.trim()) })
+    Ok(HashKey { id: LOCAL_KEY.to_owned(), secret: Secret::new(secret.trim()) })
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

@@ -23,7 +23,10 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn every_subcommand_has_help_with_examples() {
-    let commands = ["demo", "up", "send", "verify", "flush", "compact", "tables", "queries", "query", "schema", "source", "package"];
+    let commands = [
+        "demo", "up", "send", "verify", "flush", "compact", "replay", "import", "tables", "queries", "query", "package", "deploy", "destroy",
+        "stages", "schema", "source",
+    ];
     let list = text(&freshet(&["--help"]).stdout);
     for command in commands {
         assert!(list.contains(command), "{command} is missing in\n{list}");

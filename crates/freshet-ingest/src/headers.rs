@@ -22,6 +22,12 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Headers from the JSON text that they are stored as; none where it is another text.
+    pub fn from_json(text: &str) -> Self {
+        let pairs: std::collections::BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+        pairs.into_iter().collect()
+    }
+
     /// Those whose name begins with one of `beginnings`, without signatures.
     #[must_use]
     pub fn kept(&self, beginnings: &[String]) -> Self {

@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod headers;
+pub mod import;
 pub mod json;
 pub mod line;
 pub mod normalize;

@@ -5,6 +5,8 @@
 //! response becomes an object of the landing zone whose key is the hash of its content: the function puts it before
 //! it answers `Dropped`, and puts the same object again if it is called again. Nothing is sent back into the stream.
 
+mod again;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -22,6 +24,8 @@ use crate::line::Line;
 use crate::normalize::{COUNTS, Normalizer, Rejection};
 use crate::partner::{self, PartnerEvent};
 use crate::time::Millis;
+
+pub use again::{Rejected, Stamp, records, stamp, transform_again, transform_delivery, transform_rejected};
 
 /// What the answer may hold: 6 MiB is Lambda's limit, and this leaves room for what surrounds the records.
 pub const RESPONSE_BUDGET: usize = 6_000_000;

@@ -121,7 +121,7 @@ async fn drain(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, bucket: &str, d
     Ok(drained)
 }
 
-fn waiting_object(lines: &[Vec<u8>]) -> LandingObject {
+pub(crate) fn waiting_object(lines: &[Vec<u8>]) -> LandingObject {
     let mut body = lines.join(&b'\n');
     body.push(b'\n');
     LandingObject { key: format!("{WAITING_PREFIX}{}.ndjson", hash(&body)), body }
@@ -147,7 +147,7 @@ fn failed_records(object: Vec<u8>) -> Vec<u8> {
 }
 
 /// Keys and times of objects; bodies that records point to are none.
-async fn list(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<Vec<(String, Millis)>, Error> {
+pub(crate) async fn list(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<Vec<(String, Millis)>, Error> {
     let mut pages = s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
@@ -163,7 +163,7 @@ async fn list(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<Vec
     Ok(found)
 }
 
-async fn get(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) async fn get(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
     match s3.get_object().bucket(bucket).key(key).send().await {
         Ok(object) => {
             let bytes = object.body.collect().await.map_err(|error| failed(key, error))?;
@@ -174,13 +174,13 @@ async fn get(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<Option<
     }
 }
 
-async fn put(s3: &aws_sdk_s3::Client, bucket: &str, object: LandingObject) -> Result<(), Error> {
+pub(crate) async fn put(s3: &aws_sdk_s3::Client, bucket: &str, object: LandingObject) -> Result<(), Error> {
     let body = ByteStream::from(object.body);
     let put = s3.put_object().bucket(bucket).key(&object.key).body(body).send().await;
     put.map(|_| ()).map_err(|error| Error::Put { key: object.key, source: Box::new(error) })
 }
 
-async fn delete(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(), Error> {
+pub(crate) async fn delete(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(), Error> {
     s3.delete_object().bucket(bucket).key(key).send().await.map(|_| ()).map_err(|error| failed(key, error))
 }
 

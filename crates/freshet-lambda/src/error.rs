@@ -52,6 +52,15 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The tables could not be read or written.
+    #[error("{tried}")]
+    Tables {
+        /// What was tried.
+        tried: &'static str,
+        /// What stopped it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The compaction stopped.
     #[error("compact the lake")]
     Compact {
@@ -59,4 +68,10 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Error {
+    pub(crate) fn tables(tried: &'static str) -> impl Fn(freshet_table::Error) -> Self {
+        move |source| Self::Tables { tried, source: Box::new(source) }
+    }
 }

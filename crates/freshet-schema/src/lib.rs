@@ -22,5 +22,5 @@ pub use catalogue::Contract;
 pub use column::{Column, ColumnType, Convert, Origin, PersonalData};
 pub use error::Error;
 pub use pointer::Pointer;
-pub use source::{DeliveryRules, Identity, IdentityRule, Location, PersonalKeys, PersonalPlaces, Scheme, Shape, Signature, Source};
+pub use source::{DeliveryRules, Identity, IdentityRule, List, Location, PersonalKeys, PersonalPlaces, Scheme, Shape, Signature, Source};
 pub use table::Table;

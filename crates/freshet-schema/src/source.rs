@@ -62,6 +62,22 @@ pub struct Shape {
     pub has: Vec<Pointer>,
 }
 
+/// A list of the provider's REST API, whose elements are imported as events of a topic.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// The key of the list in its page: `{"orders": [...]}`.
+    pub key: String,
+    /// The key of one element that is answered alone: `{"order": {...}}`.
+    #[serde(default)]
+    pub one: Option<String>,
+    /// The topic of its elements.
+    pub topic: String,
+    /// The key that a webhook has what the list has under, where it is not the body itself.
+    #[serde(default)]
+    pub under: Option<String>,
+}
+
 /// Where a delivery says what it is.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +109,9 @@ pub struct DeliveryRules {
     /// Places of an array that holds one event an element.
     #[serde(default)]
     pub batches: Vec<Pointer>,
+    /// Lists of the provider's REST API that can be imported.
+    #[serde(default)]
+    pub lists: Vec<List>,
     /// Beginnings of the names of headers that are kept (never the signature).
     #[serde(default)]
     pub keep_headers: Vec<String>,

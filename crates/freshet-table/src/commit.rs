@@ -52,6 +52,10 @@ pub(crate) enum Operation {
     Merge,
     /// Deletes what has been kept long enough.
     Expire,
+    /// Puts rows in the place of others.
+    Replace,
+    /// Deletes rejects that have become rows.
+    Resolve,
 }
 
 impl Operation {
@@ -61,6 +65,8 @@ impl Operation {
             Self::Compact => "compact",
             Self::Merge => "merge",
             Self::Expire => "expire",
+            Self::Replace => "replace",
+            Self::Resolve => "resolve",
         }
     }
 }
@@ -137,7 +143,8 @@ pub(crate) async fn commit(
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![envelope::PARTITION.to_owned()]), predicate: None }
         }
         Operation::Merge => DeltaOperation::Optimize { predicate: None, target_size: 0 },
-        Operation::Expire => DeltaOperation::Delete { predicate: None },
+        Operation::Expire | Operation::Resolve => DeltaOperation::Delete { predicate: None },
+        Operation::Replace => DeltaOperation::Update { predicate: None },
     };
     let committed = CommitBuilder::from(properties).with_actions(actions).build(Some(state), delta.log_store(), operation).await;
     match committed {

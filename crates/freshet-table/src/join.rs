@@ -255,7 +255,7 @@ fn read(
 }
 
 /// Rows of an older file with the columns that have been added since, as NULL.
-fn widen(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
+pub(crate) fn widen(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
     let column = |field: &Arc<arrow::datatypes::Field>| match batch.column_by_name(field.name()) {
         Some(column) => arrow::compute::cast(column, field.data_type()),
         None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),

@@ -29,7 +29,10 @@ mod plan;
 mod reader;
 #[cfg(test)]
 mod requests;
+mod rejects;
+mod replace;
 mod retention;
+mod rewrite;
 mod round;
 mod rows;
 mod stats;
@@ -40,4 +43,6 @@ pub use error::Error;
 pub use lake::Lake;
 pub use options::Options;
 pub use plan::{Plan, PlannedFate, PlannedMerge, PlannedObject, PlannedPartition, plan};
+pub use rejects::{Reject, RejectKey, Rejects, rejects, resolve};
+pub use replace::{Replaced, replace};
 pub use tables::{TableState, create_tables, tables};

@@ -87,7 +87,7 @@ pub(crate) async fn store(
 }
 
 /// Writes the rows that are stored as one sorted file a day and returns the actions that add them.
-async fn write_files(lake: &Lake, rows: &Arc<Rows>, fates: &[Fate], options: &Options) -> Result<Vec<Action>, Error> {
+pub(crate) async fn write_files(lake: &Lake, rows: &Arc<Rows>, fates: &[Fate], options: &Options) -> Result<Vec<Action>, Error> {
     let files = rows.stored_by_day(fates).into_iter().map(|(day, stored)| write_file(lake, Arc::clone(rows), day, stored, options));
     futures::stream::iter(files).buffered(AT_ONCE).try_collect().await
 }

@@ -120,19 +120,36 @@ impl Rows {
 
     /// What becomes of each row, given what the table holds now.
     pub(crate) async fn judge(&self, lake: &Lake, delta: &DeltaTable) -> Result<Vec<Fate>, Error> {
+        Ok(self.decide(&self.find(lake, delta).await?))
+    }
+
+    /// Whether the table holds each row with its payload.
+    pub(crate) async fn are_held(&self, lake: &Lake, delta: &DeltaTable) -> Result<Vec<bool>, Error> {
+        let mut holders: Identities<Vec<Holder>> = Identities::default();
+        for (identity, holder) in self.find(lake, delta).await? {
+            holders.entry(identity).or_default().push(holder);
+        }
+        let is_held = |row: usize| {
+            let (day, search_days) = (self.days[row], self.search_days[row]);
+            let mut found = holders.get(&on_day(self.fingerprints[row], day)).into_iter().flatten();
+            found.any(|holder| (holder.day - day).abs() <= search_days && holder.payload == self.payloads[row])
+        };
+        Ok((0..self.len()).map(is_held).collect())
+    }
+
+    /// What the table holds of the rows' identities.
+    async fn find(&self, lake: &Lake, delta: &DeltaTable) -> Result<Vec<(Fingerprint, Holder)>, Error> {
         let mut days = BTreeSet::new();
         for (day, search_days) in self.days.iter().zip(&self.search_days) {
             days.extend(day - search_days..=day + search_days);
         }
         let files = commit::files(delta, self.table).await?.into_iter().filter(|file| days.contains(&file.day)).collect::<Vec<_>>();
-        let found = if files.is_empty() {
-            Vec::new()
-        } else {
-            let wanted: Arc<Wanted> = Arc::new((0..self.len()).map(|row| on_day(self.fingerprints[row], self.days[row])).collect());
-            let furthest = self.search_days.iter().copied().max().unwrap_or(0);
-            identity::find(&lake.table_store(self.table), self.table, files, &wanted, furthest).await?
-        };
-        Ok(self.decide(&found))
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Arc<Wanted> = Arc::new((0..self.len()).map(|row| on_day(self.fingerprints[row], self.days[row])).collect());
+        let furthest = self.search_days.iter().copied().max().unwrap_or(0);
+        identity::find(&lake.table_store(self.table), self.table, files, &wanted, furthest).await
     }
 
     /// The first of an identity is stored, unless the table holds it.

@@ -9,5 +9,6 @@ mod kill;
 mod published;
 mod queries;
 mod receiver;
+mod replay;
 mod running;
 mod s3;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -67,15 +67,20 @@ impl Up {
 
     /// Runs the command against it; gives what it printed.
     pub(crate) fn freshet(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        let (printed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "freshet {arguments:?}: {printed}{said}");
+        printed.into_owned()
+    }
+
+    /// Runs the command against it, whether it succeeds or not.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(binary());
         command.args(arguments).envs(&self.variables);
         for (source, secret) in &self.secrets {
             command.env(format!("FRESHET_SECRET_{}", source.to_uppercase()), secret);
         }
-        let output = command.output().unwrap();
-        let (printed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "freshet {arguments:?}: {printed}{said}");
-        printed.into_owned()
+        command.output().unwrap()
     }
 
     /// The rows of a statement, as objects.

@@ -222,7 +222,7 @@ fn report(summary: &Summary, sending: &Sending, total: u64, as_json: bool) -> Re
 }
 
 /// The files below a path, by name. What begins with a dot inside a folder, and links to folders there, are left out.
-fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+pub(crate) fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let is_folder = std::fs::metadata(path).with_context(|| format!("read {}", path.display()))?.is_dir();
     if !is_folder {
         files.push(path.to_owned());

@@ -1,6 +1,6 @@
 //! `freshet up`: the lake on loopback until Ctrl-C.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -45,9 +45,10 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let secrets = secrets(&arguments.secrets)?;
     let flush = Duration::from_secs(arguments.flush_seconds);
+    let folder = std::path::absolute(&arguments.dir).unwrap_or_else(|_| arguments.dir.clone());
     let start = Start { dir: arguments.dir, port: arguments.port, webhook_port: arguments.webhook_port, secrets, flush };
     let stack = Stack::start(start).await?;
-    print_exports(&stack);
+    print_exports(&stack, &folder);
     say("ready");
     let every = Duration::from_secs(arguments.compact_seconds);
     let mut stop = std::pin::pin!(stopped());
@@ -121,7 +122,7 @@ fn secrets(pairs: &[String]) -> Result<Secrets> {
     Ok(secrets)
 }
 
-fn print_exports(stack: &Stack) {
+fn print_exports(stack: &Stack, folder: &Path) {
     let exports = [
         ("AWS_ENDPOINT_URL", stack.local.endpoint()),
         ("AWS_ACCESS_KEY_ID", freshet_local::ACCESS_KEY.to_owned()),
@@ -135,6 +136,17 @@ fn print_exports(stack: &Stack) {
     for (name, value) in exports {
         say(&format!("export {name}={value}"));
     }
+    let key = folder.join(crate::stack::HASH_KEY);
+    if std::env::var_os(freshet_lambda::config::HASH_KEY).is_none() && key.exists() {
+        say(&format!("export {}={}", crate::environment::HASH_KEY_FILE, shown(&key)));
+    }
+}
+
+/// A path as a shell reads it.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+".contains(c));
+    if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Returns when the process is asked to stop.
