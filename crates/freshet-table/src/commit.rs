@@ -52,6 +52,8 @@ pub(crate) enum Operation {
     Merge,
     /// Deletes what has been kept long enough.
     Expire,
+    /// Deletes what names a person or an account.
+    Erase,
 }
 
 impl Operation {
@@ -61,6 +63,7 @@ impl Operation {
             Self::Compact => "compact",
             Self::Merge => "merge",
             Self::Expire => "expire",
+            Self::Erase => "erase",
         }
     }
 }
@@ -137,7 +140,7 @@ pub(crate) async fn commit(
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![envelope::PARTITION.to_owned()]), predicate: None }
         }
         Operation::Merge => DeltaOperation::Optimize { predicate: None, target_size: 0 },
-        Operation::Expire => DeltaOperation::Delete { predicate: None },
+        Operation::Expire | Operation::Erase => DeltaOperation::Delete { predicate: None },
     };
     let committed = CommitBuilder::from(properties).with_actions(actions).build(Some(state), delta.log_store(), operation).await;
     match committed {

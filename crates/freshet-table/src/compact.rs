@@ -126,7 +126,7 @@ pub async fn compact(
 }
 
 /// Copies the counts of commits whose run did not come to it.
-async fn carry_counts(lake: &Lake, contract: &'static Contract, options: &Options) -> Result<(), Error> {
+pub(crate) async fn carry_counts(lake: &Lake, contract: &'static Contract, options: &Options) -> Result<(), Error> {
     let uncopied = counts::uncopied(lake, contract).await?;
     if uncopied.counts.is_empty() {
         return Ok(());
@@ -306,7 +306,7 @@ impl Run<'_> {
 }
 
 /// Rows from lines of the compactor's own, which a test holds to fit their tables.
-fn own_rows(table: &freshet_schema::Table, lines: &[&String]) -> Vec<RecordBatch> {
+pub(crate) fn own_rows(table: &freshet_schema::Table, lines: &[&String]) -> Vec<RecordBatch> {
     let mut decoder = TableDecoder::new(table);
     for line in lines {
         if let Err(message) = decoder.push(line.as_bytes()) {
