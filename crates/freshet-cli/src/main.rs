@@ -5,6 +5,7 @@ mod cost;
 mod courier;
 mod environment;
 mod guardian;
+mod hash_keys;
 mod output;
 mod progress;
 mod provider;
@@ -50,6 +51,10 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Take a person, or an account whole, out of the lake at once.
+    Erase(commands::erase::Arguments),
+    /// List the privacy requests that are open, their deadlines, and what answers each.
+    Privacy(commands::privacy::Arguments),
     /// Judge the template that the lake is deployed with.
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
@@ -85,6 +90,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Erase(arguments) => commands::erase::run(arguments).await,
+        Command::Privacy(arguments) => commands::privacy::run(&arguments).await,
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),

@@ -211,13 +211,13 @@ fn hash_key(dir: &Path) -> Result<HashKey> {
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
         return Ok(freshet_lambda::config::hash_key()?);
     }
-    let path = dir.join("hash-key");
+    let path = dir.join(crate::hash_keys::FILE);
     if !path.exists() {
         let secret = uuid::Uuid::new_v4().simple().to_string() + &uuid::Uuid::new_v4().simple().to_string();
         write_private(&path, &secret).with_context(|| format!("write {}", path.display()))?;
     }
     let secret = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    Ok(HashKey { id: "local".to_owned(), secret: Secret::new(secret.trim()) })
+    Ok(HashKey { id: crate::hash_keys::FILE_ID.to_owned(), secret: Secret::new(secret.trim()) })
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

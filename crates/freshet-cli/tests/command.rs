@@ -23,7 +23,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn every_subcommand_has_help_with_examples() {
-    let commands = ["demo", "up", "send", "verify", "flush", "compact", "tables", "queries", "query", "schema", "source"];
+    let commands = ["demo", "up", "send", "verify", "flush", "compact", "tables", "erase", "privacy", "queries", "query", "schema", "source"];
     let list = text(&freshet(&["--help"]).stdout);
     for command in commands {
         assert!(list.contains(command), "{command} is missing in\n{list}");
@@ -44,6 +44,8 @@ fn wrong_arguments_are_said_and_answered_with_two() {
         &["query", "a", "--sql", "b"],
         &["verify", "--scheme", "morse", "--secret", "x", "--headers", "h", "--body", "b"],
         &["demo", "--deliveries", "5"],
+        &["erase", "--account", "a"],
+        &["erase", "--account", "a", "--shop", "--email", "a@b.c"],
     ] {
         let output = freshet(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));

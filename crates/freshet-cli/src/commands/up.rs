@@ -1,6 +1,6 @@
 //! `freshet up`: the lake on loopback until Ctrl-C.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -45,9 +45,10 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let secrets = secrets(&arguments.secrets)?;
     let flush = Duration::from_secs(arguments.flush_seconds);
+    let dir = arguments.dir.clone();
     let start = Start { dir: arguments.dir, port: arguments.port, webhook_port: arguments.webhook_port, secrets, flush };
     let stack = Stack::start(start).await?;
-    print_exports(&stack);
+    print_exports(&stack, &dir);
     say("ready");
     let every = Duration::from_secs(arguments.compact_seconds);
     let mut stop = std::pin::pin!(stopped());
@@ -121,7 +122,8 @@ fn secrets(pairs: &[String]) -> Result<Secrets> {
     Ok(secrets)
 }
 
-fn print_exports(stack: &Stack) {
+fn print_exports(stack: &Stack, dir: &Path) {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let exports = [
         ("AWS_ENDPOINT_URL", stack.local.endpoint()),
         ("AWS_ACCESS_KEY_ID", freshet_local::ACCESS_KEY.to_owned()),
@@ -131,6 +133,7 @@ fn print_exports(stack: &Stack) {
         (crate::environment::BUCKET, BUCKET.to_owned()),
         (crate::environment::DATABASE, DEFAULT_DATABASE.to_owned()),
         (crate::environment::WEBHOOK_URL, stack.url.url()),
+        (crate::hash_keys::DIR, dir.display().to_string()),
     ];
     for (name, value) in exports {
         say(&format!("export {name}={value}"));
