@@ -1,7 +1,6 @@
 //! A stage's buckets: which there are, what they hold, and their end.
 
 use anyhow::{Context, Result, bail};
-use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
@@ -16,11 +15,6 @@ pub(crate) struct Bucket {
     pub(crate) stage: String,
     /// RFC 3339, where S3 says it.
     pub(crate) created: Option<String>,
-}
-
-/// An S3 client.
-pub(crate) fn client(aws: &SdkConfig) -> Client {
-    Client::from_conf(aws_sdk_s3::config::Builder::from(aws).force_path_style(aws.endpoint_url().is_some()).build())
 }
 
 /// The buckets of all stages.

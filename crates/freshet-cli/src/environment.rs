@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use aws_config::SdkConfig;
-use freshet_ingest::secret::{HashKey, Secret};
-use freshet_lambda::config;
 use freshet_query::{Registered, Registration, Run};
 use freshet_schema::Contract;
 use freshet_table::Lake;
@@ -22,11 +20,6 @@ pub(crate) const WORKGROUP: &str = "FRESHET_WORKGROUP";
 const QUERY_TIMEOUT: Duration = Duration::from_mins(5);
 /// The variable of the receiver's URL.
 pub(crate) const WEBHOOK_URL: &str = "FRESHET_WEBHOOK_URL";
-
-/// The variable of the file that holds the key of personal hashes of a lake on loopback.
-pub(crate) const HASH_KEY_FILE: &str = "FRESHET_HASH_KEY_FILE";
-/// The id of a key that was made for a lake on loopback.
-pub(crate) const LOCAL_KEY: &str = "local";
 
 /// The lake's bucket.
 pub(crate) fn bucket() -> Result<String> {
@@ -46,25 +39,7 @@ pub(crate) async fn aws() -> SdkConfig {
 
 /// An S3 client.
 pub(crate) fn s3(aws: &SdkConfig) -> aws_sdk_s3::Client {
-    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(aws).force_path_style(true).build())
-}
-
-/// The lake's key of personal hashes: of the environment, of SSM, or of the file that `freshet up` names. Another key would
-/// make hashes that join with none.
-pub(crate) async fn hash_key(aws: &SdkConfig) -> Result<HashKey> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if is_set(config::HASH_KEY) || is_set(config::HASH_KEY_PARAMETER) {
-        return Ok(freshet_lambda::secrets::hash_key(aws).await?);
-    }
-    let path = std::env::var(HASH_KEY_FILE).with_context(|| {
-        format!(
-            "find the lake's key of personal hashes: set {} to its SSM parameter, or paste the lines that `freshet up` printed",
-            config::HASH_KEY_PARAMETER
-        )
-    })?;
-    let secret = tokio::fs::read_to_string(&path).await.with_context(|| format!("read {path}"))?;
-    ensure!(!secret.trim().is_empty(), "read {path}: there is no key in it");
-    Ok(HashKey { id: LOCAL_KEY.to_owned(), secret: Secret::new(secret.trim()) })
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(aws).force_path_style(aws.endpoint_url().is_some()).build())
 }
 
 /// The lake.

@@ -6,6 +6,7 @@ mod cost;
 mod courier;
 mod environment;
 mod guardian;
+mod hash_keys;
 mod output;
 mod progress;
 mod provider;
@@ -58,6 +59,10 @@ enum Command {
     Replay(commands::replay::Arguments),
     /// Take in a provider's data from files: bodies, NDJSON, lists of its REST API.
     Import(commands::import::Arguments),
+    /// Take a person, or an account whole, out of the lake at once.
+    Erase(commands::erase::Arguments),
+    /// List the privacy requests that are open, their deadlines, and what answers each.
+    Privacy(commands::privacy::Arguments),
     /// Judge the template that the lake is deployed with.
     Check(commands::check::Arguments),
     /// Reckon what a month of the lake costs.
@@ -105,6 +110,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Package(arguments) => commands::package::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(arguments).await,
         Command::Import(arguments) => Box::pin(commands::import::run(arguments)).await,
+        Command::Erase(arguments) => commands::erase::run(arguments).await,
+        Command::Privacy(arguments) => commands::privacy::run(&arguments).await,
         Command::Check(arguments) => commands::check::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments).await,
         Command::Schema(arguments) => commands::schema::run(&arguments),

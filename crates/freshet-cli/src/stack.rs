@@ -10,7 +10,7 @@ use aws_sdk_athena::config::Credentials;
 use bytes::Bytes;
 use freshet_firehose::{Producer, Settings};
 use freshet_ingest::normalize::Normalizer;
-use freshet_ingest::secret::{HashKey, Secret, Secrets};
+use freshet_ingest::secret::{HashKey, Secrets};
 use freshet_ingest::time::Millis;
 use freshet_ingest::transform::TransformEvent;
 use freshet_lambda::receiver::{Parts, Receiver};
@@ -21,7 +21,8 @@ use freshet_schema::Contract;
 use freshet_table::{Lake, Progress, Report};
 use tokio::sync::watch;
 
-use crate::environment::{self, DEFAULT_DATABASE as DATABASE, LOCAL_KEY};
+use crate::environment::{self, DEFAULT_DATABASE as DATABASE};
+use crate::hash_keys;
 
 /// The lake's bucket on loopback.
 pub(crate) const BUCKET: &str = "freshet-lake";
@@ -31,8 +32,6 @@ const WORKGROUP: &str = "primary";
 const STREAM: &str = "freshet";
 /// The function that the stream calls.
 const TRANSFORMER: &str = "transformer";
-/// The file in the folder that holds the key of personal hashes which was made for it.
-pub(crate) const HASH_KEY: &str = "hash-key";
 
 /// How a stack is started.
 #[derive(Debug)]
@@ -180,13 +179,12 @@ fn hash_key(dir: &Path) -> Result<HashKey> {
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
         return Ok(freshet_lambda::config::hash_key()?);
     }
-    let path = dir.join(HASH_KEY);
+    let path = dir.join(hash_keys::FILE);
     if !path.exists() {
         let secret = uuid::Uuid::new_v4().simple().to_string() + &uuid::Uuid::new_v4().simple().to_string();
         write_private(&path, &secret).with_context(|| format!("write {}", path.display()))?;
     }
-    let secret = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    Ok(HashKey { id: LOCAL_KEY.to_owned(), secret: Secret::new(secret.trim()) })
+    hash_keys::read(&path)
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

@@ -24,8 +24,8 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_subcommand_has_help_with_examples() {
     let commands = [
-        "demo", "up", "send", "verify", "flush", "compact", "replay", "import", "tables", "queries", "query", "package", "deploy", "destroy",
-        "stages", "schema", "source",
+        "demo", "up", "send", "verify", "flush", "compact", "replay", "import", "tables", "erase", "privacy", "queries", "query",
+        "package", "deploy", "destroy", "stages", "schema", "source",
     ];
     let list = text(&freshet(&["--help"]).stdout);
     for command in commands {
@@ -47,6 +47,8 @@ fn wrong_arguments_are_said_and_answered_with_two() {
         &["query", "a", "--sql", "b"],
         &["verify", "--scheme", "morse", "--secret", "x", "--headers", "h", "--body", "b"],
         &["demo", "--deliveries", "5"],
+        &["erase", "--account", "a"],
+        &["erase", "--account", "a", "--shop", "--email", "a@b.c"],
     ] {
         let output = freshet(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));

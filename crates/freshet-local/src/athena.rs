@@ -18,6 +18,7 @@ mod execution;
 mod executions;
 mod failure;
 mod files;
+mod forget;
 mod glue;
 mod hive;
 mod hive_type;
@@ -73,6 +74,11 @@ impl Athena {
     /// Answers an operation of Glue.
     pub(crate) async fn handle_glue(&self, operation: &str, body: Bytes) -> Result<Value, ServiceError> {
         glue::answer(&self.service, operation, &read(&body)?).await
+    }
+
+    /// Forgets executions that have ended, with their texts and with results that are kept here; says how many it knew.
+    pub(crate) async fn forget(&self, body: &[u8]) -> Result<Value, ServiceError> {
+        forget::forget(&self.service, &read(body)?).await
     }
 }
 

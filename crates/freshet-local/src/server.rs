@@ -171,6 +171,7 @@ async fn control(services: &Services, method: &Method, operation: &str, body: &[
             Ok(()) => Ok(json!({ "status": "flushed" })),
             Err(error) => Err(ServiceError::server("FlushFailed", error.to_string())),
         },
+        (&Method::POST, "forget") => services.athena.forget(body).await,
         (&Method::POST, "faults") => {
             let order: FaultOrder =
                 serde_json::from_slice(body).map_err(|error| ServiceError::client("ValidationException", error.to_string()))?;
@@ -184,7 +185,7 @@ async fn control(services: &Services, method: &Method, operation: &str, body: &[
         (_, _) => Err(ServiceError {
             status: 404,
             code: "NotFound".to_owned(),
-            message: "GET health, POST flush, POST or DELETE faults".to_owned(),
+            message: "GET health, POST flush, POST forget, POST or DELETE faults".to_owned(),
         }),
     }
 }

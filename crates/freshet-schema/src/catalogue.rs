@@ -131,6 +131,9 @@ fn check_conversion(path: &str, table: &Table, column: &crate::Column) -> Result
     if (column.convert == Some(Convert::Email)) != (column.pii == Some(PersonalData::Hash)) {
         return Err(contradiction(path, format!("column `{}`: convert = \"email\" and pii = \"hash\" go together", column.name)));
     }
+    if column.person.is_some() && column.kind != crate::ColumnType::String {
+        return Err(contradiction(path, format!("column `{}`: the id of a person is text", column.name)));
+    }
     let from_row = column.from.iter().any(|origin| matches!(origin, Origin::Body(pointer) if pointer.starts_at_row()));
     if from_row && table.rows.is_none() {
         return Err(contradiction(path, format!("column `{}` starts at a row (`./`) but the table opens none", column.name)));

@@ -108,6 +108,16 @@ pub enum PersonalData {
     Drop,
 }
 
+/// Whom the id in a column names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Person {
+    /// The person whose e-mail hash the row holds, if it holds one: a customer, a requester, a player.
+    Subject,
+    /// Another person, such as the agent that has a ticket.
+    Mentioned,
+}
+
 /// Where a column's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -154,6 +164,9 @@ pub struct Column {
     /// What happens to personal data.
     #[serde(default)]
     pub pii: Option<PersonalData>,
+    /// That its value is the id of a person. What a person's rows are is found by these columns, and by hashes.
+    #[serde(default)]
+    pub person: Option<Person>,
     /// What a stranger should know of it.
     pub doc: String,
 }

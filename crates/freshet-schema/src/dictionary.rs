@@ -13,7 +13,9 @@ become rows of every table that takes their topic. What no table takes is a row 
 takes is in the row's `extra`, and what cannot be a row is in `rejected_events` with its reason.
 
 Times are UTC without zone, in whole milliseconds. Ids are text. Money is `decimal(18,4)` with its currency beside it.
-Personal data is hashed with a keyed hash or dropped. Every table is partitioned by `dt`: filter on it.
+Personal data is hashed with a keyed hash or dropped. A column that holds the id of a person says so: `person = \"subject\"` for
+the person whose e-mail hash the row holds too, `person = \"mentioned\"` for any other; `freshet erase` finds a person's rows by
+these columns and by the hashes. Every table is partitioned by `dt`: filter on it.
 
 To add a source: a folder with `source.toml`, its tables and their `fixtures/<table>/<case>.json` with the expected
 `<case>.rows.json`, and its name in `sources.txt` (`freshet source new NAME` writes the beginning). Its tests then
@@ -68,7 +70,8 @@ fn describe_table(page: &mut String, table: &Table) {
     });
     for column in shown {
         let required = if column.required && !table.computed { " Required." } else { "" };
-        line(page, &format!("| `{}` | {} | {}{required} |", column.name, column.kind.athena(), column.doc));
+        let person = if column.person.is_some() { " Names a person." } else { "" };
+        line(page, &format!("| `{}` | {} | {}{required}{person} |", column.name, column.kind.athena(), column.doc));
     }
 }
 

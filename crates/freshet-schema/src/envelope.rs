@@ -67,6 +67,7 @@ fn column(name: &str, kind: ColumnType, required: bool, doc: &str) -> Column {
         only: std::collections::BTreeMap::new(),
         required,
         pii: None,
+        person: None,
         doc: doc.to_owned(),
     }
 }

@@ -19,7 +19,7 @@ mod source;
 mod table;
 
 pub use catalogue::Contract;
-pub use column::{Column, ColumnType, Convert, Origin, PersonalData};
+pub use column::{Column, ColumnType, Convert, Origin, Person, PersonalData};
 pub use error::Error;
 pub use pointer::Pointer;
 pub use source::{DeliveryRules, Identity, IdentityRule, List, Location, PersonalKeys, PersonalPlaces, Scheme, Shape, Signature, Source};

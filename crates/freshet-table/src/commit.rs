@@ -56,6 +56,8 @@ pub(crate) enum Operation {
     Replace,
     /// Deletes rejects that have become rows.
     Resolve,
+    /// Deletes what names a person or an account.
+    Erase,
 }
 
 impl Operation {
@@ -67,6 +69,7 @@ impl Operation {
             Self::Expire => "expire",
             Self::Replace => "replace",
             Self::Resolve => "resolve",
+            Self::Erase => "erase",
         }
     }
 }
@@ -143,8 +146,8 @@ pub(crate) async fn commit(
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: Some(vec![envelope::PARTITION.to_owned()]), predicate: None }
         }
         Operation::Merge => DeltaOperation::Optimize { predicate: None, target_size: 0 },
-        Operation::Expire | Operation::Resolve => DeltaOperation::Delete { predicate: None },
         Operation::Replace => DeltaOperation::Update { predicate: None },
+        Operation::Expire | Operation::Resolve | Operation::Erase => DeltaOperation::Delete { predicate: None },
     };
     let committed = CommitBuilder::from(properties).with_actions(actions).build(Some(state), delta.log_store(), operation).await;
     match committed {

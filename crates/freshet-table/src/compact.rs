@@ -100,7 +100,12 @@ pub async fn compact(
 }
 
 /// Copies the counts of commits whose run did not come to it, and says whether there were any.
-async fn carry_counts(lake: &Lake, contract: &'static Contract, loaded: &[Option<DeltaTable>], options: &Options) -> Result<bool, Error> {
+pub(crate) async fn carry_counts(
+    lake: &Lake,
+    contract: &'static Contract,
+    loaded: &[Option<DeltaTable>],
+    options: &Options,
+) -> Result<bool, Error> {
     let versions = contract.tables().zip(loaded).filter_map(|(table, delta)| Some((table.name.as_str(), delta.as_ref()?.version()?)));
     let versions: BTreeMap<&str, u64> = versions.collect();
     let uncopied = counts::uncopied(lake, contract, |table, copied| {
@@ -287,7 +292,7 @@ impl Run<'_> {
 }
 
 /// Rows from lines of the compactor's own, which a test holds to fit their tables.
-fn own_rows(table: &freshet_schema::Table, lines: &[&String]) -> Vec<RecordBatch> {
+pub(crate) fn own_rows(table: &freshet_schema::Table, lines: &[&String]) -> Vec<RecordBatch> {
     let mut decoder = TableDecoder::new(table);
     for line in lines {
         if let Err(message) = decoder.push(line.as_bytes()) {

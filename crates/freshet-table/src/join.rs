@@ -35,16 +35,15 @@ pub(crate) struct Candidate {
 }
 
 /// Which rows of a batch are kept.
-pub(crate) type Keep = fn(&RecordBatch, i64) -> Result<RecordBatch, arrow::error::ArrowError>;
+pub(crate) type Keep = Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> + Send + Sync>;
 
-/// Writes the rows of all files, in their order, into one file; `None` where no row is left. `keep` chooses among them,
-/// with its argument.
+/// Writes the rows of all files, in their order, into one file; `None` where no row is left. `keep` chooses among them.
 pub(crate) async fn join(
     lake: &Lake,
     table: &'static Table,
     candidate: &Candidate,
     options: &Options,
-    keep: Option<(Keep, i64)>,
+    keep: Option<Keep>,
 ) -> Result<Option<Add>, Error> {
     let store = lake.table_store(table);
     let mut merger = Merger::open(&store, table, &candidate.files, options, keep).await?;
@@ -119,7 +118,7 @@ impl Merger {
         table: &'static Table,
         files: &[DataFile],
         options: &Options,
-        keep: Option<(Keep, i64)>,
+        keep: Option<Keep>,
     ) -> Result<Self, Error> {
         let failed = Error::parquet("merge data files", &table.name);
         let mut opened = Vec::new();
@@ -140,7 +139,7 @@ impl Merger {
         let mut merger = Self { sources: Vec::new(), heap: Vec::new(), held: Vec::new() };
         for (reader, metadata) in opened {
             let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata).with_batch_size(batch);
-            let source = Source { batches: read(table, builder, keep).map_err(&failed)?, keys: None, slot: 0, at: 0 };
+            let source = Source { batches: read(table, builder, keep.clone()).map_err(&failed)?, keys: None, slot: 0, at: 0 };
             merger.sources.push(source);
         }
         for place in 0..merger.sources.len() {
@@ -219,7 +218,7 @@ impl Merger {
 fn read(
     table: &'static Table,
     builder: ParquetRecordBatchStreamBuilder<FileReader>,
-    keep: Option<(Keep, i64)>,
+    keep: Option<Keep>,
 ) -> Result<Receiver<Read>, parquet::errors::ParquetError> {
     let (sender, receiver) = mpsc::channel(1);
     let schema: SchemaRef = Arc::new(freshet_schema::arrow::file_schema(table));
@@ -228,8 +227,8 @@ fn read(
     let mut stream = builder.build()?;
     let prepare = move |batch: &RecordBatch| {
         let batch = widen(batch, &schema)?;
-        let batch = match keep {
-            Some((keep, argument)) => keep(&batch, argument)?,
+        let batch = match &keep {
+            Some(keep) => keep(&batch)?,
             None => batch,
         };
         let columns: Vec<ArrayRef> = order.iter().map(|place| Arc::clone(batch.column(*place))).collect();

@@ -1,7 +1,7 @@
 //! The landing zone: which objects there are, and the lines of one, read in pieces.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
@@ -46,22 +46,30 @@ pub(crate) enum Content {
 impl Content {
     /// The lines from the beginning.
     pub(crate) fn lines(&self) -> std::io::Result<Lines> {
-        let mut beginning = [0; 2];
-        let reader: Box<dyn std::io::BufRead + Send> = match self {
+        let mut reader = self.reader()?;
+        let is_gzip = begins_as_gzip(&mut reader)?;
+        Ok(Lines::new(if is_gzip { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) }))
+    }
+
+    /// Whether it is compressed.
+    pub(crate) fn is_gzip(&self) -> std::io::Result<bool> {
+        begins_as_gzip(&mut self.reader()?)
+    }
+
+    fn reader(&self) -> std::io::Result<Box<dyn BufRead + Send>> {
+        Ok(match self {
             Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
             Self::File(file) => {
                 let mut file = file.try_clone()?;
                 file.seek(SeekFrom::Start(0))?;
                 Box::new(std::io::BufReader::with_capacity(PIECE, file))
             }
-        };
-        let mut reader = reader;
-        let filled = reader.fill_buf()?;
-        let front = filled.len().min(2);
-        beginning[..front].copy_from_slice(&filled[..front]);
-        let is_gzip = beginning == [0x1F, 0x8B];
-        Ok(Lines::new(if is_gzip { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) }))
+        })
     }
+}
+
+fn begins_as_gzip(reader: &mut Box<dyn BufRead + Send>) -> std::io::Result<bool> {
+    Ok(reader.fill_buf()?.starts_with(&[0x1F, 0x8B]))
 }
 
 /// An object's bytes; `None` where another compactor has deleted it. What the store fails at is an error, so that nothing

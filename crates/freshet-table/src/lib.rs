@@ -1,4 +1,4 @@
-//! Rows become Parquet in Delta tables: compaction, merging of small files, retention, vacuum.
+//! Rows become Parquet in Delta tables: compaction, merging of small files, retention, vacuum, erasure.
 //!
 //! A run takes the landing zone in rounds that fit a memory budget. Each round drops duplicates, sorts, writes one file
 //! a table and day, and commits each table once; its landing objects are deleted when every table that their lines
@@ -12,6 +12,7 @@ mod conflict;
 mod counts;
 mod damage;
 mod decode;
+mod erase;
 mod error;
 #[cfg(test)]
 mod fixture;
@@ -27,10 +28,10 @@ mod options;
 mod parquet_file;
 mod plan;
 mod reader;
-#[cfg(test)]
-mod requests;
 mod rejects;
 mod replace;
+#[cfg(test)]
+mod requests;
 mod retention;
 mod rewrite;
 mod round;
@@ -39,6 +40,7 @@ mod stats;
 mod tables;
 
 pub use compact::{Progress, Report, compact};
+pub use erase::{Erasure, Names, Place, Request, Subject, Unread, erase, write_evidence};
 pub use error::Error;
 pub use lake::Lake;
 pub use options::Options;

@@ -23,11 +23,11 @@ use serde_json::json;
 
 use crate::blocking::blocking;
 use crate::commit::{DataFile, Operation, Outcome, commit, files};
-use crate::compact::Options;
 use crate::counts::{Count, Tally};
 use crate::decode::{Kind, TableDecoder, kind};
 use crate::error::Error;
 use crate::lake::Lake;
+use crate::options::Options;
 use crate::reader::FileReader;
 use crate::rewrite::{self, EVENT_ID, Gone, holds_any};
 use crate::rows::Rows;

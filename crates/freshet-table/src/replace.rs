@@ -24,11 +24,11 @@ use serde_json::json;
 
 use crate::blocking::blocking;
 use crate::commit::{DataFile, Operation, Outcome, commit, files};
-use crate::compact::Options;
 use crate::counts::{Count, Fate, Tally};
 use crate::decode::{Kind, TableDecoder, kind};
 use crate::error::Error;
 use crate::lake::Lake;
+use crate::options::Options;
 use crate::rejects::{ATTEMPTS, text};
 use crate::rewrite::{self, EVENT_ID, Gone, holds_any, of_events};
 use crate::round;

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::commit::{DataFile, Operation, Outcome, commit, files};
 use crate::error::Error;
-use crate::join::{Candidate, join};
+use crate::join::{Candidate, Keep, join};
 use crate::lake::Lake;
 use crate::options::Options;
 
@@ -37,7 +37,8 @@ pub(crate) async fn expire(lake: &Lake, table: &'static Table, mut delta: DeltaT
         };
         let day = file.day;
         let candidate = Candidate { day, files: vec![file] };
-        let kept = join(lake, table, &candidate, options, Some((newer, limit.0 * 1_000))).await?;
+        let keep: Keep = Arc::new(move |batch| newer(batch, limit.0 * 1_000));
+        let kept = join(lake, table, &candidate, options, Some(keep)).await?;
         let kept = kept.map(|mut add| {
             add.data_change = true;
             Action::Add(add)

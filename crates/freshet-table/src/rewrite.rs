@@ -18,10 +18,10 @@ use uuid::Uuid;
 
 use crate::blocking::{blocking, threads};
 use crate::commit::{self, DataFile, day_text};
-use crate::compact::Options;
 use crate::error::Error;
 use crate::join::widen;
 use crate::lake::Lake;
+use crate::options::Options;
 use crate::parquet_file::{FileWriter, PIECE};
 use crate::reader::FileReader;
 

@@ -8,7 +8,6 @@ use arrow::datatypes::{Date32Type, Int32Type};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use deltalake::DeltaTable;
-use freshet_ingest::normalize::COUNTS;
 use freshet_schema::{Table, envelope};
 
 use crate::blocking::{side_by_side, threads};
@@ -183,7 +182,7 @@ impl Rows {
     /// What is counted of the rows, given their fates.
     pub(crate) fn counts(&self, fates: &[Fate]) -> Counts {
         let mut counts = Counts::default();
-        if self.table.name == COUNTS {
+        if self.table.computed {
             return counts;
         }
         let mut fates = fates.iter();

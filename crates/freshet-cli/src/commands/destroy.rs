@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     check_name(&arguments.stage)?;
     let name = stack_name(&arguments.stage);
     let stack = stage::stack(&arguments.stage)?;
-    let s3 = bucket::client(&environment::aws().await);
+    let s3 = environment::s3(&environment::aws().await);
     let mut buckets = Vec::new();
     for found in bucket::all(&s3).await?.into_iter().filter(|found| found.stage == arguments.stage) {
         let has_data = bucket::has_data(&s3, &found.name).await?;

@@ -14,7 +14,7 @@ use super::send::gather;
 use crate::output::{complain, say, table};
 use crate::progress::Progress;
 use crate::provider::Provider;
-use crate::{environment, stack};
+use crate::{environment, hash_keys, stack};
 
 /// Arguments of `freshet import`.
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     ensure!(!places.is_empty(), "find files to import: there are none in {}", arguments.paths.join(", "));
     let lake = environment::lake().await?;
-    let normalizer = Normalizer::new(contract, environment::hash_key(&aws).await?);
+    let normalizer = Normalizer::new(contract, hash_keys::own(&aws).await?);
     let now = stack::now();
     let import = Import { source: provider.source, account: arguments.account.trim(), topic: arguments.topic.as_deref(), received_at: now };
     let target = (!arguments.dry_run).then_some((&s3, lake.bucket()));

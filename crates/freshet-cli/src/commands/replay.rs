@@ -11,7 +11,7 @@ use freshet_schema::Contract;
 
 use crate::output::{complain, say, table};
 use crate::progress::Progress;
-use crate::{environment, stack};
+use crate::{environment, hash_keys, stack};
 
 /// What is replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,7 +91,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     );
     let lake = environment::lake().await?;
     let aws = environment::aws().await;
-    let normalizer = Normalizer::new(contract, environment::hash_key(&aws).await?);
+    let normalizer = Normalizer::new(contract, hash_keys::own(&aws).await?);
     let s3 = environment::s3(&aws);
     let request = Request {
         from,

@@ -37,7 +37,7 @@ struct Shown {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let stacks = stage::stacks()?;
-    let buckets = bucket::all(&bucket::client(&environment::aws().await)).await?;
+    let buckets = bucket::all(&environment::s3(&environment::aws().await)).await?;
     let orphans = buckets.into_iter().filter(|bucket| stacks.iter().all(|stack| stack.stage != bucket.stage));
     let orphans = orphans.map(|bucket| Shown {
         stage: bucket.stage,

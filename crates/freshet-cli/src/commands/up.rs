@@ -136,9 +136,9 @@ fn print_exports(stack: &Stack, folder: &Path) {
     for (name, value) in exports {
         say(&format!("export {name}={value}"));
     }
-    let key = folder.join(crate::stack::HASH_KEY);
+    let key = folder.join(crate::hash_keys::FILE);
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_none() && key.exists() {
-        say(&format!("export {}={}", crate::environment::HASH_KEY_FILE, shown(&key)));
+        say(&format!("export {}={}", crate::hash_keys::HASH_KEY_FILE, shown(&key)));
     }
 }
 

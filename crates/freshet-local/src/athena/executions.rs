@@ -166,6 +166,25 @@ impl Executions {
         is_known.then(|| read(&self.path(id))).flatten()
     }
 
+    /// Forgets an execution that has ended; says whether it was known.
+    pub(crate) fn forget(&self, id: &str) -> Result<bool, Error> {
+        let mut inner = self.lock();
+        if inner.running.contains_key(id) || !inner.known.remove(id) {
+            return Ok(false);
+        }
+        for order in inner.order.values_mut() {
+            order.retain(|(_, known)| known != id);
+        }
+        inner.tokens.retain(|_, known| known != id);
+        let path = self.path(id);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Store { tried: "forget an execution".to_owned(), source })
+            }
+            Ok(()) | Err(_) => Ok(true),
+        }
+    }
+
     /// The ids of a workgroup's executions, newest first, after one that was listed before.
     pub(crate) fn list(&self, work_group: &str, after: Option<&(u64, String)>, limit: usize) -> Vec<(u64, String)> {
         let inner = self.lock();

@@ -37,6 +37,11 @@ impl Reuse {
         }
         held.insert(key(execution), execution.id.clone());
     }
+
+    /// Forgets an execution.
+    pub(crate) fn forget(&self, id: &str) {
+        self.lock().retain(|_, known| known != id);
+    }
 }
 
 /// Takes an earlier result for this execution, if the client asks for it and there is one that is young enough.
