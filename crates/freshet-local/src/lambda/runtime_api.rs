@@ -3,6 +3,7 @@
 //! Paths, headers, statuses and error documents are those of docs.aws.amazon.com/lambda, "Using the Lambda runtime API for
 //! custom runtimes".
 
+use std::sync::Mutex as Lock;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
@@ -11,7 +12,6 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde_json::json;
-use std::sync::Mutex as Lock;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::failure::Failure;
@@ -91,14 +91,14 @@ pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Option<Re
     let parts: Vec<&str> = path.split('/').collect();
     match (request.method(), &parts[..]) {
         (&Method::GET, ["invocation", "next"]) => next(desk).await,
-        (&Method::POST, ["invocation", id, "response"]) => Some(match read(request.into_body()).await {
-            Some(body) => conclude(desk, id, Ok(body)),
-            None => {
+        (&Method::POST, ["invocation", id, "response"]) => {
+            let Some(body) = read(request.into_body()).await else {
                 conclude(desk, id, Err(Failure::response_too_large()));
                 let message = format!("Exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes).");
-                refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
-            }
-        }),
+                return Some(refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message));
+            };
+            Some(conclude(desk, id, Ok(body)))
+        }
         (&Method::POST, ["invocation", id, "error"]) => {
             let said = read(request.into_body()).await.unwrap_or_default();
             Some(conclude(desk, id, Err(Failure::said(&said))))

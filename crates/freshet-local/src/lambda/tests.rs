@@ -45,7 +45,7 @@ fn function() {
         }
         _ => {}
     }
-    let mut held = Vec::new();
+    let mut hoard = Vec::new();
     for count in 1.. {
         let (head, event) = call("GET", "invocation/next", b"");
         let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap().to_owned();
@@ -59,7 +59,7 @@ fn function() {
                 json!("slept")
             }
             Some("grow") => loop {
-                held.push(std::hint::black_box(vec![1_u8; 8 * 1024 * 1024]));
+                hoard.push(std::hint::black_box(vec![1_u8; 8 * 1024 * 1024]));
                 std::thread::sleep(Duration::from_millis(10));
             },
             Some("fill") => json!("x".repeat(usize::try_from(event["bytes"].as_u64().unwrap()).unwrap())),
