@@ -187,11 +187,11 @@ async fn a_start_that_fails_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invocation_that_takes_too_long_ends_its_process() {
-    let (_folder, lambda) = functions(|function| function.timeout = Duration::from_secs(2));
+    let (_folder, lambda) = functions(|function| function.timeout = Duration::from_secs(4));
     let id = ask(&lambda, &json!({})).await.unwrap()["id"].clone();
     let failure = ask(&lambda, &json!({ "do": "sleep", "millis": 60_000 })).await.unwrap_err();
     assert_eq!(failure.error_type, "Sandbox.Timedout");
-    assert!(failure.error_message.ends_with("Task timed out after 2.00 seconds"), "{failure}");
+    assert!(failure.error_message.ends_with("Task timed out after 4.00 seconds"), "{failure}");
     assert!(!runs(&id));
     assert_eq!(ask(&lambda, &json!({})).await.unwrap()["count"], 1);
     lambda.stop().await;
