@@ -171,7 +171,9 @@ impl Lambda {
     /// The processes that run it now.
     pub fn processes(&self) -> Vec<Process> {
         let mut found: Vec<Process> = lock(&self.0.busy).iter().map(|id| Process { id: *id, is_busy: true }).collect();
-        found.extend(lock(&self.0.idle).iter().filter_map(Instance::id).map(|id| Process { id, is_busy: false }));
+        let mut idle = lock(&self.0.idle);
+        let alive = idle.iter_mut().filter_map(|instance| if instance.is_alive() { instance.id() } else { None });
+        found.extend(alive.map(|id| Process { id, is_busy: false }));
         found
     }
 

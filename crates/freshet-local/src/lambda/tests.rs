@@ -162,7 +162,7 @@ async fn a_crash_is_the_error_of_its_invocation_alone() {
     // One that ends between two invocations costs none of them.
     let id = lambda.processes()[0].id;
     assert!(std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap().success());
-    while runs(&json!(id)) {
+    while !lambda.processes().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(ask(&lambda, &json!({})).await.unwrap()["count"], 1);
@@ -187,11 +187,11 @@ async fn a_start_that_fails_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invocation_that_takes_too_long_ends_its_process() {
-    let (_folder, lambda) = functions(|function| function.timeout = Duration::from_secs(2));
+    let (_folder, lambda) = functions(|function| function.timeout = Duration::from_secs(4));
     let id = ask(&lambda, &json!({})).await.unwrap()["id"].clone();
     let failure = ask(&lambda, &json!({ "do": "sleep", "millis": 60_000 })).await.unwrap_err();
     assert_eq!(failure.error_type, "Sandbox.Timedout");
-    assert!(failure.error_message.ends_with("Task timed out after 2.00 seconds"), "{failure}");
+    assert!(failure.error_message.ends_with("Task timed out after 4.00 seconds"), "{failure}");
     assert!(!runs(&id));
     assert_eq!(ask(&lambda, &json!({})).await.unwrap()["count"], 1);
     lambda.stop().await;
