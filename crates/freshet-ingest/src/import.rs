@@ -44,12 +44,11 @@ pub fn read(import: &Import<'_>, bytes: &[u8], folder: Option<&str>, mut take: i
         // A byte that is not UTF-8 spoils its line.
         Err(_) => {
             for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-                match std::str::from_utf8(part) {
-                    Ok(text) => values(import, topic.as_deref(), text, &mut line, &mut problems, &mut take),
-                    Err(_) => {
-                        problems.push(Problem { line, message: "it is not UTF-8".to_owned() });
-                        line += 1;
-                    }
+                if let Ok(text) = std::str::from_utf8(part) {
+                    values(import, topic.as_deref(), text, &mut line, &mut problems, &mut take);
+                } else {
+                    problems.push(Problem { line, message: "it is not UTF-8".to_owned() });
+                    line += 1;
                 }
             }
         }
