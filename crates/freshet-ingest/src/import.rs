@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_list_is_the_same_events_as_the_webhooks() {
-        let page = format!("{{\n \"orders\": [{},\n {}], \"next\": null }}", ORDERS[0], ORDERS[1].replace("2.00", "2.00"));
+        let page = format!("{{\n \"orders\": [{},\n {}], \"next\": null }}", ORDERS[0], ORDERS[1]);
         let (listed, problems) = rows("shopify", None, None, page.as_bytes());
         assert_eq!(problems, []);
         assert_eq!(ids(&listed, "shopify_orders"), ORDERS.map(|order| webhook("orders/updated", order)));
