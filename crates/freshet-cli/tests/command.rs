@@ -23,7 +23,8 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn every_subcommand_has_help_with_examples() {
-    let commands = ["demo", "up", "send", "verify", "flush", "compact", "replay", "import", "tables", "queries", "query", "schema", "source"];
+    let commands =
+        ["demo", "up", "send", "verify", "flush", "compact", "replay", "import", "tables", "queries", "query", "schema", "source"];
     let list = text(&freshet(&["--help"]).stdout);
     for command in commands {
         assert!(list.contains(command), "{command} is missing in\n{list}");
