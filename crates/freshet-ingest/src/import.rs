@@ -44,12 +44,11 @@ pub fn read(import: &Import<'_>, bytes: &[u8], folder: Option<&str>, mut take: i
         // A byte that is not UTF-8 spoils its line.
         Err(_) => {
             for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-                match std::str::from_utf8(part) {
-                    Ok(text) => values(import, topic.as_deref(), text, &mut line, &mut problems, &mut take),
-                    Err(_) => {
-                        problems.push(Problem { line, message: "it is not UTF-8".to_owned() });
-                        line += 1;
-                    }
+                if let Ok(text) = std::str::from_utf8(part) {
+                    values(import, topic.as_deref(), text, &mut line, &mut problems, &mut take);
+                } else {
+                    problems.push(Problem { line, message: "it is not UTF-8".to_owned() });
+                    line += 1;
                 }
             }
         }
@@ -215,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_list_is_the_same_events_as_the_webhooks() {
-        let page = format!("{{\n \"orders\": [{},\n {}], \"next\": null }}", ORDERS[0], ORDERS[1].replace("2.00", "2.00"));
+        let page = format!("{{\n \"orders\": [{},\n {}], \"next\": null }}", ORDERS[0], ORDERS[1]);
         let (listed, problems) = rows("shopify", None, None, page.as_bytes());
         assert_eq!(problems, []);
         assert_eq!(ids(&listed, "shopify_orders"), ORDERS.map(|order| webhook("orders/updated", order)));

@@ -78,14 +78,18 @@ pub async fn replace(lake: &Lake, contract: &'static Contract, lines: &str, opti
     for table in contract.tables() {
         if let Some(batches) = today.get(table.name.as_str()) {
             let mut here = Versions::new();
-            batches.iter().for_each(|batch| versions(batch, &mut here));
+            for batch in batches {
+                versions(batch, &mut here);
+            }
             swap(lake, table, batches, &here, options, &mut replaced).await?;
         }
     }
     // Only now do events leave the tables that they no longer feed.
     for table in contract.tables().filter(|table| is_of_events(table)) {
         let mut here = Versions::new();
-        today.get(table.name.as_str()).into_iter().flatten().for_each(|batch| versions(batch, &mut here));
+        for batch in today.get(table.name.as_str()).into_iter().flatten() {
+            versions(batch, &mut here);
+        }
         let elsewhere: Versions =
             all.iter().filter(|(event, _)| !here.contains_key(*event)).map(|(event, payloads)| (event.clone(), payloads.clone())).collect();
         if !elsewhere.is_empty() {
@@ -113,7 +117,7 @@ fn versions(batch: &RecordBatch, versions: &mut Versions) {
 /// A row as far as replacing needs it: two that are equal are the same row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
-    row_index: i32,
+    index: i32,
     day: i32,
     payload: String,
     /// All its values.
@@ -235,7 +239,7 @@ fn describe(table: &Table, batch: &RecordBatch, days: &[i32]) -> Result<Vec<(Str
     let index = batch.column_by_name("row_index").map(AsArray::as_primitive::<Int32Type>);
     let row = |at: usize| {
         let row = Row {
-            row_index: index.map_or(0, |index| index.value(at)),
+            index: index.map_or(0, |index| index.value(at)),
             day: days[at],
             payload: text(batch, "payload_hash", at).unwrap_or_default(),
             values: values.row(at).as_ref().to_vec(),
@@ -310,12 +314,12 @@ fn judge(rows: &Rows, held: &Held, versions: &Versions) -> Result<Judged, ArrowE
         // The version that the table holds stays; where it holds none, the first that came.
         let version = payloads.iter().find(is_there).or_else(|| if of_table.is_empty() { payloads.first() } else { None });
         let mut taken: HashSet<i32> = HashSet::new();
-        taken.extend(of_table.iter().filter(|row| Some(&row.payload) != version).map(|row| row.row_index));
+        taken.extend(of_table.iter().filter(|row| Some(&row.payload) != version).map(|row| row.index));
         let (mut chosen, mut new) = (Vec::new(), Vec::new());
         for (place, row) in today.get(event).into_iter().flatten() {
             if Some(&row.payload) != version {
                 judged.fates[*place] = Fate::Conflict;
-            } else if taken.insert(row.row_index) {
+            } else if taken.insert(row.index) {
                 chosen.push(*place);
                 new.push(row);
             }
@@ -325,7 +329,9 @@ fn judge(rows: &Rows, held: &Held, versions: &Versions) -> Result<Judged, ArrowE
         new.sort();
         if old != new {
             judged.done.written += chosen.len() as u64;
-            chosen.iter().for_each(|place| judged.fates[*place] = Fate::Stored);
+            for place in &chosen {
+                judged.fates[*place] = Fate::Stored;
+            }
             if let Some(version) = version.filter(|_| !old.is_empty()) {
                 judged.gone.insert(event.clone(), version.clone());
             }

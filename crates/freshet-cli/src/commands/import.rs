@@ -22,7 +22,7 @@ use crate::{environment, hash_keys, stack};
     after_help = "A file is a webhook's body, values one behind another (NDJSON), or a list of the provider's REST API such as {\"orders\": [...]}; gzip too.\nThe topic is --topic, else the list's own (`lists` in schemas/SOURCE/source.toml), else the folder's (`orders-create` is orders/create), else what the body says.\nAn imported event is the same event as the webhook of that topic with the same payload. No delivery is counted.\nExit code 1: a file had something in it that is no event, or that was rejected.\n\nExamples:\n  freshet import exports/orders.json --source shopify --account acme.myshopify.com --dry-run\n  freshet import s3://archive/2025/ --source zendesk --account 42\n  freshet import payloads/orders-create --source shopify --account acme.myshopify.com --json"
 )]
 pub(crate) struct Arguments {
-    /// Files, folders that are searched for files, or s3://bucket/prefix.
+    /// Files, folders that are searched for files, or a place in S3 (`s3://bucket/prefix`).
     #[arg(required = true)]
     paths: Vec<String>,
     /// The source: shopify, zendesk, game, or one of yours.

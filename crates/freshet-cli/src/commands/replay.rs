@@ -27,6 +27,7 @@ enum Stored {
 }
 
 /// Arguments of `freshet replay`.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, Args)]
 #[command(
     after_help = "What is there already stays single; a replay may be stopped and run again. A reject that becomes rows leaves rejected_events once its rows are in their tables.\nRecords of raw/ and rejects were counted as deliveries when they came and are not counted again; those of spill/ and errors/ are counted now.\n\nExamples:\n  freshet replay --from rejected --reason missing_field --dry-run\n  freshet replay --from raw --since 2026-11-01 --until 2026-11-08 --source shopify --replace"

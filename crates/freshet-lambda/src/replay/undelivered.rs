@@ -65,12 +65,11 @@ async fn take(world: World<'_>, request: &Request, key: &str, data: &[u8], put_a
     let (mut selected, mut others) = (Vec::new(), Vec::new());
     for record in found {
         report.records += 1;
-        let is_selected = match stamp(&record.data, record.arrived_at) {
-            Some(stamp) => request.selection.takes(&stamp.source, stamp.received_at) && request.selection.takes_reason(&record.error_code),
-            None => {
-                report.waiting += 1;
-                false
-            }
+        let is_selected = if let Some(stamp) = stamp(&record.data, record.arrived_at) {
+            request.selection.takes(&stamp.source, stamp.received_at) && request.selection.takes_reason(&record.error_code)
+        } else {
+            report.waiting += 1;
+            false
         };
         let list = if is_selected { &mut selected } else { &mut others };
         list.extend_from_slice(&record.data);
