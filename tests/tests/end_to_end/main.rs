@@ -4,6 +4,7 @@
 
 mod compaction;
 mod deliveries;
+mod erase;
 mod kill;
 mod published;
 mod queries;
