@@ -97,6 +97,7 @@ pub async fn erase(
     }
     (erasure.ids, erasure.hashes) = names.counts();
     erasure.missing_hash_keys = hash_key_ids.into_iter().filter(|id| request.hash_keys.iter().all(|key| key.id != *id)).collect();
+    erasure.is_account_known = names.is_account_known();
     erasure.names = names;
     Ok(erasure)
 }

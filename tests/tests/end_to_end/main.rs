@@ -5,6 +5,7 @@
 mod compaction;
 mod deliveries;
 mod functions;
+mod erase;
 mod kill;
 mod published;
 mod queries;

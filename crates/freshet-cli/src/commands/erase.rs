@@ -171,6 +171,9 @@ fn say_erasure(erasure: &Erasure, is_json: bool) -> Result<()> {
     } else {
         print(erasure);
     }
+    if !erasure.is_account_known && erasure.subject != "shop" {
+        complain(&format!("warning: the lake holds nothing of an account {}; another is not searched for it", erasure.account));
+    }
     for unread in &erasure.unread {
         complain(&format!("warning: could not search {}: {}", unread.object, unread.reason));
     }

@@ -128,6 +128,11 @@ impl Names {
         &self.account
     }
 
+    /// Whether anything of the account was met.
+    pub(crate) fn is_account_known(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// How many ids and e-mail hashes are known.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.ids.len() + usize::from(self.ids.is_empty() && !self.asked.is_empty()), self.keys.len())

@@ -215,14 +215,11 @@ impl Kept {
 
     fn write(&mut self, line: &[u8]) {
         self.is_empty = false;
-        match &mut self.gzip {
-            Some(encoder) => {
-                encoder.write_all(line).and_then(|()| encoder.write_all(b"\n")).expect("writing to memory cannot fail");
-            }
-            None => {
-                self.plain.extend_from_slice(line);
-                self.plain.push(b'\n');
-            }
+        if let Some(encoder) = &mut self.gzip {
+            encoder.write_all(line).and_then(|()| encoder.write_all(b"\n")).expect("writing to memory cannot fail");
+        } else {
+            self.plain.extend_from_slice(line);
+            self.plain.push(b'\n');
         }
     }
 
@@ -279,13 +276,11 @@ async fn is_named(lake: &Lake, names: &Names, object: &ObjectMeta, place: &mut P
         return Ok(false);
     };
     let bytes = if bytes.starts_with(&[0x1F, 0x8B]) {
-        match gunzip(&bytes) {
-            Ok(unpacked) => Bytes::from(unpacked),
-            Err(_) => {
-                place.unread.push((key, "cannot be unpacked".to_owned()));
-                return Ok(false);
-            }
-        }
+        let Ok(unpacked) = gunzip(&bytes) else {
+            place.unread.push((key, "cannot be unpacked".to_owned()));
+            return Ok(false);
+        };
+        Bytes::from(unpacked)
     } else {
         bytes
     };

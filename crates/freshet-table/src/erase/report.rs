@@ -47,7 +47,7 @@ impl Place {
     }
 
     /// Takes what another look found. What waits is what the last look says.
-    pub(crate) fn add(&mut self, more: Self) {
+    pub(crate) fn add(&mut self, more: &Self) {
         self.rows += more.rows;
         self.rewritten += more.rewritten;
         self.deleted += more.deleted;
@@ -73,6 +73,8 @@ pub struct Erasure {
     pub account: String,
     /// customer, email or shop.
     pub subject: &'static str,
+    /// Whether anything of the account was met; else its name may be misspelt, or it was erased before.
+    pub is_account_known: bool,
     /// Whether it only looked.
     pub is_dry_run: bool,
     /// How many ids of the person are known.
@@ -105,7 +107,7 @@ impl Erasure {
             }
         }
         if !found.is_empty() || self.places.contains_key(place) {
-            self.places.entry(place.to_owned()).or_default().add(found);
+            self.places.entry(place.to_owned()).or_default().add(&found);
         }
     }
 
@@ -137,6 +139,7 @@ impl Erasure {
             erasure,
             account: names.account().to_owned(),
             subject: subject.kind(),
+            is_account_known: false,
             is_dry_run,
             ids: 0,
             hashes: 0,

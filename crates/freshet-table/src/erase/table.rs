@@ -219,8 +219,8 @@ async fn sweep(
     if is_told {
         place.deleted += shorten_log(work, table, &store).await?;
     }
-    let prefix = table.prefix();
-    let gone: Vec<Path> = gone.into_iter().map(|path| Path::from_iter(Path::from(prefix.as_str()).parts().chain(path.parts()))).collect();
+    let prefix = Path::from(table.prefix());
+    let gone: Vec<Path> = gone.into_iter().map(|path| prefix.parts().chain(path.parts()).collect::<Path>()).collect();
     landing::delete(work.lake, &gone).await
 }
 
@@ -312,7 +312,7 @@ async fn shorten_log(work: &Work<'_>, table: &'static Table, store: &Arc<dyn Obj
     let older: Vec<Path> = by_version.range(..version).flat_map(|(_, paths)| paths.clone()).collect();
     let prefix = Path::from(table.prefix());
     let count = older.len() as u64;
-    let older: Vec<Path> = older.into_iter().map(|path| Path::from_iter(prefix.parts().chain(path.parts()))).collect();
+    let older: Vec<Path> = older.into_iter().map(|path| prefix.parts().chain(path.parts()).collect::<Path>()).collect();
     landing::delete(work.lake, &older).await?;
     Ok(count)
 }

@@ -40,7 +40,7 @@ pub(super) async fn deliver(aws: &SdkConfig) -> Result<bool> {
 pub(super) async fn erase(aws: &SdkConfig, names: &Names, is_dry_run: bool) -> Result<Found> {
     let client = Client::new(aws);
     let mut found = Found::default();
-    let mut named = Vec::new();
+    let mut holding = Vec::new();
     let mut groups = Vec::new();
     let mut token = None;
     loop {
@@ -59,21 +59,21 @@ pub(super) async fn erase(aws: &SdkConfig, names: &Names, is_dry_run: bool) -> R
                 let batch = client.batch_get_query_execution().set_query_execution_ids(Some(ids.to_vec())).send().await;
                 for execution in batch.context("read the executions")?.query_executions() {
                     if is_named(&client, execution, names).await? {
-                        named.extend(execution.query_execution_id().map(str::to_owned));
+                        holding.extend(execution.query_execution_id().map(str::to_owned));
                     }
                 }
             }
         }
         found.erased += erase_saved(&client, group, names, is_dry_run).await?;
     }
-    if named.is_empty() {
+    if holding.is_empty() {
         return Ok(found);
     }
     match loopback(aws).await {
-        None => found.kept = named.len() as u64,
-        Some(_) if is_dry_run => found.erased += named.len() as u64,
+        None => found.kept = holding.len() as u64,
+        Some(_) if is_dry_run => found.erased += holding.len() as u64,
         Some(endpoint) => {
-            let body = json!({ "QueryExecutionIds": named });
+            let body = json!({ "QueryExecutionIds": holding });
             let answer = reqwest::Client::new().post(format!("{endpoint}/_freshet/forget")).body(body.to_string()).send().await;
             let answer = answer.and_then(reqwest::Response::error_for_status).context("forget executions")?.text().await?;
             let answer: serde_json::Value = serde_json::from_str(&answer)?;
