@@ -4,8 +4,8 @@
 
 mod compaction;
 mod deliveries;
-mod functions;
 mod erase;
+mod functions;
 mod kill;
 mod published;
 mod queries;
