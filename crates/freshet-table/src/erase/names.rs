@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn another_account_of_the_same_source_is_anothers() {
+    fn another_account_of_the_same_source_is_not_touched() {
         let mut names = names(&Subject::Email("ada@example.com".to_owned()));
         assert!(names.is_within(None, None) && names.is_within(Some("shopify"), Some("acme.myshopify.com")));
         assert!(!names.is_within(Some("zendesk"), Some("42")), "an account that nobody knows reaches no other");
