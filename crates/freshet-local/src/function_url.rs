@@ -5,21 +5,19 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::Error;
-use crate::listener::{Listener, Reply};
+use crate::listener::{Listener, Reply, read_body};
 
 /// What Lambda's event holds.
 pub const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 /// What surrounds the body in the event: the request's context.
 const EVENT_FRAME: usize = 1_024;
-/// How much of a body that is too large is read before the connection is given up.
-const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A function that answers HTTP requests.
 pub type Handler = Arc<dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
@@ -50,7 +48,7 @@ impl FunctionUrl {
 
 async fn answer(request: Request<Incoming>, handler: Handler) -> Reply<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let Some(body) = read(body).await else {
+    let Some(body) = read_body(body, EVENT_LIMIT).await else {
         return Reply::Answer(too_large());
     };
     let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -59,23 +57,6 @@ async fn answer(request: Request<Incoming>, handler: Handler) -> Reply<Full<Byte
         return Reply::Answer(too_large());
     }
     Reply::Answer(handler(Request::from_parts(head, body)).await.map(Full::new))
-}
-
-/// A body that the event may hold. What is beyond is read too, and dropped: a sender that is still writing would not see
-/// the answer.
-async fn read(mut body: Incoming) -> Option<Bytes> {
-    let mut kept = BytesMut::new();
-    let mut size = 0;
-    while let Some(frame) = body.frame().await {
-        let data = frame.ok()?.into_data().unwrap_or_default();
-        size += data.len();
-        if size <= EVENT_LIMIT {
-            kept.extend_from_slice(&data);
-        } else if size > DRAIN_LIMIT {
-            return None;
-        }
-    }
-    (size <= EVENT_LIMIT).then(|| kept.freeze())
 }
 
 /// What a body takes up in the event.

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -126,4 +128,22 @@ where
             }
         }
     }
+}
+
+/// A body; nothing where it is larger than so many bytes. What is beyond is read too, up to a bound, and dropped: a sender
+/// that is still writing would not see the answer.
+pub(crate) async fn read_body(mut body: Incoming, limit: usize) -> Option<Bytes> {
+    const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
+    let mut kept = BytesMut::new();
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let data = frame.ok()?.into_data().unwrap_or_default();
+        size += data.len();
+        if size <= limit {
+            kept.extend_from_slice(&data);
+        } else if size > DRAIN_LIMIT {
+            return None;
+        }
+    }
+    (size <= limit).then(|| kept.freeze())
 }

@@ -6,10 +6,10 @@
 use std::sync::Mutex as Lock;
 use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -19,8 +19,6 @@ use super::{RESPONSE_LIMIT, lock};
 
 /// The paths' beginning.
 const VERSION: &str = "/2018-06-01/runtime/";
-/// How much of a response that is too large is read before the connection is given up.
-const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
 
 /// How far an instance has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +90,7 @@ pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Option<Re
     match (request.method(), &parts[..]) {
         (&Method::GET, ["invocation", "next"]) => next(desk).await,
         (&Method::POST, ["invocation", id, "response"]) => {
-            let Some(body) = read(request.into_body()).await else {
+            let Some(body) = crate::listener::read_body(request.into_body(), RESPONSE_LIMIT).await else {
                 conclude(desk, id, Err(Failure::response_too_large()));
                 let message = format!("Exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes).");
                 return Some(refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message));
@@ -100,11 +98,11 @@ pub(super) async fn answer(request: Request<Incoming>, desk: &Desk) -> Option<Re
             Some(conclude(desk, id, Ok(body)))
         }
         (&Method::POST, ["invocation", id, "error"]) => {
-            let said = read(request.into_body()).await.unwrap_or_default();
+            let said = crate::listener::read_body(request.into_body(), RESPONSE_LIMIT).await.unwrap_or_default();
             Some(conclude(desk, id, Err(Failure::said(&said))))
         }
         (&Method::POST, ["init", "error"]) => {
-            let said = read(request.into_body()).await.unwrap_or_default();
+            let said = crate::listener::read_body(request.into_body(), RESPONSE_LIMIT).await.unwrap_or_default();
             desk.phase.send_replace(Phase::Failed(Failure::said(&said)));
             Some(accepted())
         }
@@ -138,22 +136,6 @@ fn conclude(desk: &Desk, request_id: &str, answer: Result<Bytes, Failure>) -> Re
         }
         None => refuse(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
     }
-}
-
-/// A body; nothing where it is larger than a response may be. What is beyond is read too, so that the sender sees the answer.
-async fn read(mut body: Incoming) -> Option<Bytes> {
-    let mut kept = BytesMut::new();
-    let mut size = 0;
-    while let Some(frame) = body.frame().await {
-        let data = frame.ok()?.into_data().unwrap_or_default();
-        size += data.len();
-        if size <= RESPONSE_LIMIT {
-            kept.extend_from_slice(&data);
-        } else if size > DRAIN_LIMIT {
-            return None;
-        }
-    }
-    (size <= RESPONSE_LIMIT).then(|| kept.freeze())
 }
 
 fn accepted() -> Response<Full<Bytes>> {

@@ -32,7 +32,6 @@ fn call(method: &str, path: &str, body: &[u8]) -> (String, Vec<u8>) {
 }
 
 #[test]
-#[ignore = "it is the function that the other tests start"]
 fn function() {
     if std::env::var(ADDRESS).is_err() {
         return;
@@ -89,7 +88,7 @@ fn function() {
 fn functions(change: impl FnOnce(&mut LambdaFunction)) -> (tempfile::TempDir, Lambda) {
     let folder = tempfile::tempdir().unwrap();
     let (bootstrap, test) = (folder.path().join("bootstrap"), std::env::current_exe().unwrap());
-    let script = format!("#!/bin/sh\nexec '{}' --exact lambda::tests::function --ignored --nocapture\n", test.display());
+    let script = format!("#!/bin/sh\nexec '{}' --exact lambda::tests::function --nocapture\n", test.display());
     std::fs::write(&bootstrap, script).unwrap();
     std::fs::set_permissions(&bootstrap, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut function = LambdaFunction::new("tested", &bootstrap);
