@@ -1,1 +1,3 @@
-//! End-to-end tests.
+//! What end-to-end tests share with the tests of a crate.
+
+pub mod texts;

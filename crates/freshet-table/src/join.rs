@@ -10,21 +10,18 @@ use deltalake::kernel::Add;
 use freshet_schema::Table;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
-use object_store::buffered::BufWriter;
-use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
-use tokio::io::AsyncWriteExt;
+use parquet::errors::ParquetError;
 use tokio::sync::mpsc::{self, Receiver};
-use uuid::Uuid;
 
-use crate::blocking::{blocking, threads};
-use crate::commit::{self, DataFile, day_text};
+use crate::commit::DataFile;
 use crate::error::Error;
 use crate::lake::Lake;
+use crate::new_file::NewFile;
 use crate::options::Options;
-use crate::parquet_file::{FileWriter, PIECE};
-use crate::reader::FileReader;
+use crate::parquet_file::PIECE;
+use crate::reader::{FileReader, rows_at_once};
 use crate::rows::order;
 
 /// Files of one partition that become one.
@@ -34,50 +31,14 @@ pub(crate) struct Candidate {
     pub(crate) files: Vec<DataFile>,
 }
 
-/// Which rows of a batch are kept.
-pub(crate) type Keep = Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> + Send + Sync>;
-
-/// Writes the rows of all files, in their order, into one file; `None` where no row is left. `keep` chooses among them.
-pub(crate) async fn join(
-    lake: &Lake,
-    table: &'static Table,
-    candidate: &Candidate,
-    options: &Options,
-    keep: Option<Keep>,
-) -> Result<Option<Add>, Error> {
-    let store = lake.table_store(table);
-    let mut merger = Merger::open(&store, table, &candidate.files, options, keep).await?;
-    // Two who merge the same files do not write into each other's: the one that is not committed is vacuumed.
-    let path = Path::from(format!("dt={}/merged-{}.parquet", day_text(candidate.day), Uuid::new_v4().simple()));
-    let failed = Error::parquet("merge data files", &table.name);
-    let unwritten = |source: std::io::Error| Error::Object {
-        tried: format!("put a merged file of table {}", table.name),
-        source: object_store::Error::Generic { store: "merge", source: Box::new(source) },
-    };
-    let mut target = BufWriter::new(Arc::clone(&store), path.clone());
-    let mut writer = FileWriter::new(table, Vec::new(), threads()).map_err(&failed)?;
-    let (mut size, mut rows) = (0, 0);
+/// Writes the rows of all files, in their order, into one file; `None` where there are none.
+pub(crate) async fn join(lake: &Lake, table: &'static Table, candidate: &Candidate, options: &Options) -> Result<Option<Add>, Error> {
+    let mut merger = Merger::open(&lake.table_store(table), table, &candidate.files, options).await?;
+    let mut file = NewFile::new(lake, table, candidate.day, "merged")?;
     while let Some(piece) = merger.piece().await? {
-        rows += piece.picked.len();
-        let (returned, written) = blocking(move || {
-            let written = writer.write(piece.picked.len(), |column| piece.gather(column));
-            (writer, written)
-        })
-        .await;
-        writer = returned;
-        written.map_err(&failed)?;
-        let bytes = std::mem::take(writer.sink());
-        size += bytes.len();
-        target.write_all(&bytes).await.map_err(unwritten)?;
+        file = file.write(piece.picked.len(), move |column| piece.gather(column)).await?;
     }
-    if rows == 0 {
-        return Ok(None);
-    }
-    let (bytes, statistics) = blocking(move || writer.finish()).await.map_err(&failed)?;
-    size += bytes.len();
-    target.write_all(&bytes).await.map_err(unwritten)?;
-    target.shutdown().await.map_err(unwritten)?;
-    Ok(Some(commit::add(&path, candidate.day, size, statistics, options.now.0, false)))
+    file.finish(options, false).await
 }
 
 /// A batch and the keys of its rows.
@@ -113,13 +74,7 @@ struct Merger {
 }
 
 impl Merger {
-    async fn open(
-        store: &Arc<dyn ObjectStore>,
-        table: &'static Table,
-        files: &[DataFile],
-        options: &Options,
-        keep: Option<Keep>,
-    ) -> Result<Self, Error> {
+    async fn open(store: &Arc<dyn ObjectStore>, table: &'static Table, files: &[DataFile], options: &Options) -> Result<Self, Error> {
         let failed = Error::parquet("merge data files", &table.name);
         let mut opened = Vec::new();
         for file in files {
@@ -127,19 +82,13 @@ impl Merger {
             let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::default()).await.map_err(&failed)?;
             opened.push((reader, metadata));
         }
-        // Three batches of each file are held at most, and texts may take twice their size in the file's pages.
-        let bytes: i64 = opened
-            .iter()
-            .flat_map(|(_, metadata)| metadata.metadata().row_groups())
-            .map(parquet::file::metadata::RowGroupMetaData::total_byte_size)
-            .sum();
-        let rows: usize = files.iter().map(|file| file.records).sum();
-        let width = usize::try_from(bytes).unwrap_or(usize::MAX) / rows.max(1) * 2 + 64;
-        let batch = (options.memory_budget / 4 / width / (3 * files.len().max(1))).clamp(1, PIECE / 2);
+        // Three batches of each file are held at most.
+        let groups = opened.iter().flat_map(|(_, metadata)| metadata.metadata().row_groups());
+        let batch = rows_at_once(groups, options.memory_budget / (3 * files.len().max(1))).min(PIECE / 2);
         let mut merger = Self { sources: Vec::new(), heap: Vec::new(), held: Vec::new() };
         for (reader, metadata) in opened {
             let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata).with_batch_size(batch);
-            let source = Source { batches: read(table, builder, keep.clone()).map_err(&failed)?, keys: None, slot: 0, at: 0 };
+            let source = Source { batches: read(table, builder).map_err(&failed)?, keys: None, slot: 0, at: 0 };
             merger.sources.push(source);
         }
         for place in 0..merger.sources.len() {
@@ -215,11 +164,7 @@ impl Merger {
 }
 
 /// Reads a file on a task of its own, a batch ahead.
-fn read(
-    table: &'static Table,
-    builder: ParquetRecordBatchStreamBuilder<FileReader>,
-    keep: Option<Keep>,
-) -> Result<Receiver<Read>, parquet::errors::ParquetError> {
+fn read(table: &'static Table, builder: ParquetRecordBatchStreamBuilder<FileReader>) -> Result<Receiver<Read>, ParquetError> {
     let (sender, receiver) = mpsc::channel(1);
     let schema: SchemaRef = Arc::new(freshet_schema::arrow::file_schema(table));
     let order: Vec<usize> = order(table).into_iter().filter_map(|name| schema.index_of(name).ok()).collect();
@@ -227,10 +172,6 @@ fn read(
     let mut stream = builder.build()?;
     let prepare = move |batch: &RecordBatch| {
         let batch = widen(batch, &schema)?;
-        let batch = match &keep {
-            Some(keep) => keep(&batch)?,
-            None => batch,
-        };
         let columns: Vec<ArrayRef> = order.iter().map(|place| Arc::clone(batch.column(*place))).collect();
         converter.convert_columns(&columns).map(|keys| (batch, keys))
     };
@@ -242,9 +183,6 @@ fn read(
                 Err(error) => Err(Error::parquet("merge data files", &table.name)(error)),
             };
             let is_over = next.is_err();
-            if next.as_ref().is_ok_and(|(batch, _)| batch.num_rows() == 0) {
-                continue;
-            }
             if sender.send(next).await.is_err() || is_over {
                 return;
             }

@@ -23,6 +23,7 @@ mod lake;
 mod landing;
 mod memory;
 mod merge;
+mod new_file;
 mod object;
 mod options;
 mod parquet_file;

@@ -66,7 +66,7 @@ pub(crate) async fn merge(
         let Some(candidate) = found.into_iter().next() else {
             break;
         };
-        let add = join(lake, table, &candidate, options, None).await?;
+        let add = join(lake, table, &candidate, options).await?;
         let removes = candidate.files.iter().map(|file| {
             let mut remove = file.remove.clone();
             remove.data_change = false;

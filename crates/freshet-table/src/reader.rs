@@ -11,7 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
 use crate::commit::DataFile;
 
@@ -30,6 +30,18 @@ impl FileReader {
     pub(crate) fn new(store: &Arc<dyn ObjectStore>, file: &DataFile) -> Self {
         Self { store: Arc::clone(store), location: file.location.clone(), size: file.size }
     }
+}
+
+/// How many rows of files may be read at once, where a batch of them may take a quarter of a budget: texts may take twice
+/// their size in the files' pages.
+pub(crate) fn rows_at_once<'a>(groups: impl IntoIterator<Item = &'a RowGroupMetaData>, budget: usize) -> usize {
+    let (mut bytes, mut rows) = (0, 0);
+    for group in groups {
+        bytes += usize::try_from(group.total_byte_size()).unwrap_or(0);
+        rows += usize::try_from(group.num_rows()).unwrap_or(0);
+    }
+    let width = bytes / rows.max(1) * 2 + 64;
+    (budget / 4 / width).max(1)
 }
 
 fn failed(error: object_store::Error) -> ParquetError {

@@ -3,12 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
-use arrow::error::ArrowError;
 use deltalake::DeltaTable;
-use deltalake::kernel::Action;
 use deltalake::operations::vacuum::{Clock, VacuumMode};
 use freshet_ingest::time::{DAY, Millis};
 use freshet_schema::Table;
@@ -16,12 +13,14 @@ use serde_json::Value;
 
 use crate::commit::{DataFile, Operation, Outcome, commit, files};
 use crate::error::Error;
-use crate::join::{Candidate, Keep, join};
 use crate::lake::Lake;
 use crate::options::Options;
+use crate::rewrite::{self, Gone};
 
 /// How long a file stays that left the table, in days; also the table's own property.
 const VACUUM_DAYS: i64 = 7;
+/// How often a commit is tried while others are quicker; what is left is for the next run.
+const ATTEMPTS: u32 = 3;
 
 /// Takes out of a table the rows that it has kept for its days, counted in whole ones. A file of older and newer rows
 /// is written again without the older. Returns the table as it is then.
@@ -30,27 +29,26 @@ pub(crate) async fn expire(lake: &Lake, table: &'static Table, mut delta: DeltaT
         return Ok(delta);
     };
     let limit = Millis((options.now.0 - i64::from(days) * DAY).div_euclid(DAY) * DAY);
-    let mut lost = 0;
-    while lost < 3 && !options.is_late() {
-        let Some(file) = files(&delta, table).await?.into_iter().find(|file| holds_older(file, limit)) else {
-            break;
-        };
-        let day = file.day;
-        let candidate = Candidate { day, files: vec![file] };
-        let keep: Keep = Arc::new(move |batch| newer(batch, limit.0 * 1_000));
-        let kept = join(lake, table, &candidate, options, Some(keep)).await?;
-        let kept = kept.map(|mut add| {
-            add.data_change = true;
-            Action::Add(add)
-        });
-        let actions = candidate.files.into_iter().map(|file| Action::Remove(file.remove)).chain(kept).collect();
-        match commit(lake, table, &delta, actions, Operation::Expire, Value::Null).await? {
-            Outcome::Won => {
-                tracing::info!(table = table.name, dt = crate::commit::day_text(day), "deleted rows that were kept long enough");
+    let gone: Arc<Gone> = Arc::new(move |batch: &RecordBatch| older(batch, limit.0 * 1_000));
+    for _ in 0..ATTEMPTS {
+        let (mut actions, mut removed) = (Vec::new(), 0);
+        for file in files(&delta, table).await?.iter().filter(|file| holds_older(file, limit)) {
+            if options.is_late() {
+                break;
             }
-            Outcome::Lost => lost += 1,
+            let (of_file, rows) = rewrite::without(lake, table, file, &gone, options).await?;
+            actions.extend(of_file);
+            removed += rows;
         }
+        if actions.is_empty() {
+            break;
+        }
+        let outcome = commit(lake, table, &delta, actions, Operation::Expire, Value::Null).await?;
         delta = lake.load(table).await?.unwrap_or(delta);
+        if outcome == Outcome::Won {
+            tracing::info!(table = table.name, rows = removed, "deleted rows that were kept long enough");
+            break;
+        }
     }
     Ok(delta)
 }
@@ -62,12 +60,10 @@ fn holds_older(file: &DataFile, limit: Millis) -> bool {
     oldest.is_none_or(|oldest| oldest.trim_end_matches('Z') < limit.as_str())
 }
 
-/// The rows that were received at a time, in microseconds, or later.
-fn newer(batch: &RecordBatch, limit: i64) -> Result<RecordBatch, ArrowError> {
+/// Which rows were received before a time, in microseconds.
+fn older(batch: &RecordBatch, limit: i64) -> Vec<bool> {
     let received = batch.column_by_name("received_at").and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-    let received = received.ok_or_else(|| ArrowError::SchemaError("rows that expire have a time of receipt".to_owned()))?;
-    let kept: BooleanArray = received.iter().map(|time| Some(time.is_some_and(|time| time >= limit))).collect();
-    filter_record_batch(batch, &kept)
+    received.map_or_else(|| vec![false; batch.num_rows()], |times| times.iter().map(|time| time.is_none_or(|time| time < limit)).collect())
 }
 
 /// Deletes files that no version of the last seven days names, and those that were written and never committed.

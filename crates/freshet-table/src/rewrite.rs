@@ -1,4 +1,4 @@
-//! Data files written again without some of their rows, which are told by the events that they are of.
+//! Data files written again without some of their rows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,21 +9,17 @@ use arrow::datatypes::SchemaRef;
 use deltalake::kernel::Action;
 use freshet_schema::Table;
 use futures::TryStreamExt;
-use object_store::buffered::BufWriter;
-use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
-use tokio::io::AsyncWriteExt;
-use uuid::Uuid;
 
-use crate::blocking::{blocking, threads};
-use crate::commit::{self, DataFile, day_text};
+use crate::commit::DataFile;
 use crate::error::Error;
 use crate::join::widen;
 use crate::lake::Lake;
+use crate::new_file::NewFile;
 use crate::options::Options;
-use crate::parquet_file::{FileWriter, PIECE};
-use crate::reader::FileReader;
+use crate::parquet_file::PIECE;
+use crate::reader::{FileReader, rows_at_once};
 
 /// The column that says which event a row is of.
 pub(crate) const EVENT_ID: &str = "event_id";
@@ -76,7 +72,7 @@ pub(crate) async fn read_rows(
     Ok(found)
 }
 
-/// The actions that put a file without some of its rows in its place, and how many rows go.
+/// The actions that put a file without some of its rows in its place, and how many rows go. The rest keep their order.
 pub(crate) async fn without(
     lake: &Lake,
     table: &'static Table,
@@ -85,46 +81,23 @@ pub(crate) async fn without(
     options: &Options,
 ) -> Result<(Vec<Action>, u64), Error> {
     let failed = Error::parquet("write a data file again", &table.name);
-    let unwritable = Error::arrow("write a data file again", &table.name);
-    let unwritten = |source: std::io::Error| Error::Object {
-        tried: format!("put a file of table {}", table.name),
-        source: object_store::Error::Generic { store: "rewrite", source: Box::new(source) },
-    };
-    let store = lake.table_store(table);
     let schema: SchemaRef = Arc::new(freshet_schema::arrow::file_schema(table));
-    let builder = ParquetRecordBatchStreamBuilder::new(FileReader::new(&store, file)).await.map_err(&failed)?;
-    let mut batches = builder.with_batch_size(PIECE).build().map_err(&failed)?;
-    // A file that is not committed is vacuumed.
-    let path = Path::from(format!("dt={}/rewritten-{}.parquet", day_text(file.day), Uuid::new_v4().simple()));
-    let mut target = BufWriter::new(Arc::clone(&store), path.clone());
-    let mut writer = FileWriter::new(table, Vec::new(), threads()).map_err(&failed)?;
-    let (mut size, mut kept, mut removed) = (0, 0, 0);
+    let reader = FileReader::new(&lake.table_store(table), file);
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(&failed)?;
+    let batch = rows_at_once(builder.metadata().row_groups(), options.memory_budget).min(PIECE);
+    let mut batches = builder.with_batch_size(batch).build().map_err(&failed)?;
+    let mut rest = NewFile::new(lake, table, file.day, "rewritten")?;
+    let mut removed = 0;
     while let Some(batch) = batches.try_next().await.map_err(&failed)? {
         let keep: BooleanArray = gone(&batch).into_iter().map(|gone| Some(!gone)).collect();
-        let rows = filter_record_batch(&batch, &keep).and_then(|rows| widen(&rows, &schema)).map_err(&unwritable)?;
+        let rows = filter_record_batch(&batch, &keep).and_then(|rows| widen(&rows, &schema));
+        let rows = rows.map_err(Error::arrow("write a data file again", &table.name))?;
         removed += (batch.num_rows() - rows.num_rows()) as u64;
-        kept += rows.num_rows();
-        let (returned, written) = blocking(move || {
-            let written = writer.write(rows.num_rows(), |column| Ok(Arc::clone(rows.column(column))));
-            (writer, written)
-        })
-        .await;
-        writer = returned;
-        written.map_err(&failed)?;
-        let bytes = std::mem::take(writer.sink());
-        size += bytes.len();
-        target.write_all(&bytes).await.map_err(unwritten)?;
+        rest = rest.write(rows.num_rows(), move |column| Ok(Arc::clone(rows.column(column)))).await?;
     }
     if removed == 0 {
         return Ok((Vec::new(), 0));
     }
-    let mut actions = vec![Action::Remove(file.remove.clone())];
-    if kept > 0 {
-        let (bytes, statistics) = blocking(move || writer.finish()).await.map_err(&failed)?;
-        size += bytes.len();
-        target.write_all(&bytes).await.map_err(unwritten)?;
-        target.shutdown().await.map_err(unwritten)?;
-        actions.push(Action::Add(commit::add(&path, file.day, size, statistics, options.now.0, true)));
-    }
-    Ok((actions, removed))
+    let add = rest.finish(options, true).await?.map(Action::Add);
+    Ok((std::iter::once(Action::Remove(file.remove.clone())).chain(add).collect(), removed))
 }

@@ -67,3 +67,15 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> String {
     }
     STANDARD.encode(mac.finalize().into_bytes())
 }
+
+/// Bytes that no compression makes smaller, the same each time.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let bytes = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    bytes.flatten().take(length).collect()
+}

@@ -3,17 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use freshet_ingest::personal::customer_key;
 use freshet_ingest::secret::{HashKey, Secret};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use freshet_tests::texts::{holders, texts};
 use serde_json::{Value, json};
 
 use crate::deliveries::{ACCOUNTS, Delivery, SECRETS};
@@ -69,38 +63,6 @@ fn deliveries(person: &Person, first: u64) -> Vec<Delivery> {
     all
 }
 
-/// Every text of a file: its bytes, unpacked, the rows of Parquet, and what base64 holds.
-fn texts(bytes: &[u8], found: &mut Vec<String>) {
-    found.push(String::from_utf8_lossy(bytes).into_owned());
-    if bytes.starts_with(b"PAR1") {
-        for batch in ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes)).unwrap().build().unwrap() {
-            let batch: RecordBatch = batch.unwrap();
-            for column in batch.columns() {
-                let shown = ArrayFormatter::try_new(column, &FormatOptions::default()).unwrap();
-                for row in 0..batch.num_rows() {
-                    let text = shown.value(row).to_string();
-                    decode(&text, found);
-                    found.push(text);
-                }
-            }
-        }
-    } else if bytes.starts_with(&[0x1F, 0x8B]) {
-        let mut unpacked = Vec::new();
-        flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut unpacked).unwrap();
-        texts(&unpacked, found);
-    } else {
-        String::from_utf8_lossy(bytes).split('"').for_each(|word| decode(word, found));
-    }
-}
-
-fn decode(word: &str, found: &mut Vec<String>) {
-    if word.len() > 15
-        && let Ok(bytes) = STANDARD.decode(word)
-    {
-        texts(&bytes, found);
-    }
-}
-
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if path.is_dir() { files(&path, found) } else { found.push(path) }
@@ -114,16 +76,9 @@ fn said(dir: &Path) -> BTreeMap<String, String> {
     let read = |path: PathBuf| {
         // A file may go while it is searched.
         let bytes = fs::read(&path).unwrap_or_default();
-        let mut found = Vec::new();
-        texts(&bytes, &mut found);
-        (path.strip_prefix(dir).unwrap().display().to_string(), found.join("\n").to_lowercase())
+        (path.strip_prefix(dir).unwrap().display().to_string(), texts(&bytes))
     };
     all.into_iter().map(read).collect()
-}
-
-/// The files in which a text stands anywhere.
-fn holders<'a>(said: &'a BTreeMap<String, String>, needle: &str) -> Vec<&'a str> {
-    said.iter().filter(|(_, text)| text.contains(needle)).map(|(path, _)| path.as_str()).collect()
 }
 
 fn needles(dir: &Path, person: &Person) -> Vec<String> {

@@ -18,7 +18,7 @@ use freshet_schema::Contract;
 use freshet_table::Lake;
 use serde_json::{Map, Value, json};
 
-use crate::deliveries::{Delivery, SECRETS};
+use crate::deliveries::{Delivery, SECRETS, noise};
 use crate::running::{BUCKET, s3, sdk_config};
 
 const STREAM: &str = "deliveries";
@@ -190,14 +190,7 @@ fn match_events(place: u64) -> Delivery {
 
 /// A text that fits no record, however it is compressed, so that its body travels by S3.
 fn large_note() -> String {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let bytes = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    STANDARD.encode(bytes.flatten().take(1_300_000).collect::<Vec<u8>>())
+    STANDARD.encode(noise(1_300_000))
 }
 
 fn each_once(keys: impl IntoIterator<Item = String>) -> BTreeMap<String, i64> {

@@ -17,6 +17,7 @@ use freshet_local::{DeliveryStream, Fault, FaultOrder, Functions, Options, Runni
 use freshet_schema::{Contract, Scheme};
 use reqwest::{Client, Method, Response};
 
+use crate::deliveries::noise;
 use crate::running::{BUCKET, s3, sdk_config};
 
 const STREAM: &str = "deliveries";
@@ -310,16 +311,4 @@ async fn a_large_body_waits_for_no_storage_that_is_down() {
     assert_eq!(response.status(), 503);
     assert!(started.elapsed() < Duration::from_millis(3_500), "{:?}", started.elapsed());
     door.close().await;
-}
-
-/// Bytes that no compression makes smaller, the same each time.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let bytes = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    bytes.flatten().take(length).collect()
 }

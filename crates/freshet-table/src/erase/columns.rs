@@ -1,9 +1,8 @@
 //! The texts of Arrow columns, whatever their type: which rows of a batch name someone, and whether a Parquet file does.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{cast, filter_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
@@ -34,15 +33,6 @@ pub(crate) fn named(names: &Names, plan: &Plan, batch: &RecordBatch) -> Vec<(usi
         }
     }
     found
-}
-
-/// The rows of a batch that do not name them.
-pub(crate) fn others(names: &Names, plan: &Plan, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let mut kept = vec![true; batch.num_rows()];
-    for (row, _) in named(names, plan, batch) {
-        kept[row] = false;
-    }
-    filter_record_batch(batch, &BooleanArray::from(kept))
 }
 
 fn cell(column: Option<&ArrayRef>, row: usize) -> Option<&str> {

@@ -251,9 +251,14 @@ fn pointers(line: &[u8]) -> Vec<String> {
         && let Some(Json::String(raw)) = json.get("rawData")
         && let Ok(data) = STANDARD.decode(raw.as_bytes())
     {
-        return line_pointers(&data);
+        return keys(&data);
     }
-    line_pointers(line)
+    keys(line)
+}
+
+/// The bodies that lie in the lake.
+fn keys(data: &[u8]) -> Vec<String> {
+    line_pointers(data).into_iter().filter(|pointer| pointer.starts_with(BODIES_PREFIX)).collect()
 }
 
 async fn fetch(lake: &Lake, location: &Path) -> Result<Option<Bytes>, Error> {

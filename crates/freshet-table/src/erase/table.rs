@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use chrono::Utc;
-use deltalake::kernel::Action;
 use deltalake::{DeltaTable, checkpoints};
 use freshet_schema::{Contract, Table, envelope};
 use futures::TryStreamExt;
@@ -16,18 +15,17 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use serde_json::Value;
 
-use super::columns::{is_in_parquet, named, others};
+use super::columns::{is_in_parquet, named};
 use super::names::{Names, Plan};
 use super::report::Place;
 use crate::commit::{DataFile, Operation, Outcome, commit, files};
 use crate::compact;
 use crate::error::Error;
-use crate::join::Candidate;
-use crate::join::{Keep, join};
 use crate::lake::Lake;
 use crate::landing;
 use crate::options::Options;
 use crate::reader::FileReader;
+use crate::rewrite::{self, Gone};
 use crate::tables;
 
 /// How often a commit is tried while others are quicker.
@@ -114,7 +112,7 @@ pub(crate) async fn erase(work: &Work<'_>, table: &'static Table, names: &mut Na
             break;
         }
         let paths: Vec<Path> = found.iter().map(|file| file.location.clone()).collect();
-        if rewrite(work, table, &delta, found, names, &plan).await? == Outcome::Won {
+        if take_out(work, table, &delta, &found, names, &plan).await? == Outcome::Won {
             place.rows = rows;
             place.rewritten = paths.len() as u64;
             replaced.extend(paths);
@@ -129,27 +127,26 @@ pub(crate) async fn erase(work: &Work<'_>, table: &'static Table, names: &mut Na
     Ok(place)
 }
 
-/// Writes the files again without the rows, and commits it.
-async fn rewrite(
+/// Writes the files again without the rows that name them, and commits it.
+async fn take_out(
     work: &Work<'_>,
     table: &'static Table,
     delta: &DeltaTable,
-    found: Vec<DataFile>,
+    found: &[DataFile],
     names: &Names,
     plan: &Plan,
 ) -> Result<Outcome, Error> {
-    let known = Arc::new((names.clone(), plan.clone()));
+    let (names, plan) = (names.clone(), plan.clone());
+    let gone: Arc<Gone> = Arc::new(move |batch: &RecordBatch| {
+        let mut gone = vec![false; batch.num_rows()];
+        for (row, _) in named(&names, &plan, batch) {
+            gone[row] = true;
+        }
+        gone
+    });
     let mut actions = Vec::new();
     for file in found {
-        let known = Arc::clone(&known);
-        let keep: Keep = Arc::new(move |batch| others(&known.0, &known.1, batch));
-        let candidate = Candidate { day: file.day, files: vec![file] };
-        let kept = join(work.lake, table, &candidate, work.options, Some(keep)).await?;
-        actions.extend(candidate.files.into_iter().map(|file| Action::Remove(file.remove)));
-        actions.extend(kept.map(|mut add| {
-            add.data_change = true;
-            Action::Add(add)
-        }));
+        actions.extend(rewrite::without(work.lake, table, file, &gone, work.options).await?.0);
     }
     commit(work.lake, table, delta, actions, Operation::Erase, Value::Null).await
 }
@@ -160,7 +157,7 @@ async fn read(
     table: &Table,
     file: &DataFile,
     columns: Option<&[&str]>,
-    mut take: impl FnMut(&arrow::array::RecordBatch),
+    mut take: impl FnMut(&RecordBatch),
 ) -> Result<(), Error> {
     let failed = Error::parquet("read a data file", &table.name);
     let reader = FileReader::new(&lake.table_store(table), file);

@@ -1,14 +1,11 @@
 //! Whole erasures over a lake in memory: two people, a shop and its desk, another shop, and everything that lies anywhere.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::Decimal128Type;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use freshet_ingest::envelope::{Body, Delivery, Envelope, gzip};
 use freshet_ingest::personal::customer_key;
 use freshet_ingest::time::Millis;
@@ -18,9 +15,14 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
+use self::texts::{holders, row_texts, texts};
 use super::*;
 use crate::compact::compact;
 use crate::fixture::{keys, lake, options, put};
+
+#[expect(unreachable_pub, reason = "it is the library of the end-to-end tests")]
+#[path = "../../../../tests/src/texts.rs"]
+mod texts;
 
 const SHOP: &str = "acme.myshopify.com";
 const OTHER_SHOP: &str = "other.myshopify.com";
@@ -141,57 +143,15 @@ async fn run(lake: &Lake, subject: &Subject, is_dry_run: bool) -> Erasure {
     erasure
 }
 
-/// Every text of an object: its bytes, unpacked, its rows, and what base64 holds.
-fn texts(bytes: &[u8], found: &mut Vec<String>) {
-    found.push(String::from_utf8_lossy(bytes).into_owned());
-    if bytes.starts_with(b"PAR1") {
-        for batch in ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes)).unwrap().build().unwrap() {
-            let batch: RecordBatch = batch.unwrap();
-            for column in batch.columns() {
-                let shown = ArrayFormatter::try_new(column, &FormatOptions::default()).unwrap();
-                for row in 0..batch.num_rows() {
-                    let text = shown.value(row).to_string();
-                    decoded(&text, found);
-                    found.push(text);
-                }
-            }
-        }
-    } else if bytes.starts_with(&[0x1F, 0x8B]) {
-        let mut unpacked = Vec::new();
-        // A torn end gives what is before it.
-        let _ = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut unpacked);
-        texts(&unpacked, found);
-    } else {
-        for word in String::from_utf8_lossy(bytes).split('"') {
-            decoded(word, found);
-        }
-    }
-}
-
-fn decoded(word: &str, found: &mut Vec<String>) {
-    if word.len() > 15
-        && let Ok(bytes) = STANDARD.decode(word)
-    {
-        texts(&bytes, found);
-    }
-}
-
 /// Every object with all that it says, in lower case.
 async fn said(lake: &Lake) -> BTreeMap<String, String> {
     let objects: Vec<_> = lake.store().list(None).try_collect().await.unwrap();
     let mut said = BTreeMap::new();
     for object in objects {
         let bytes = lake.store().get(&object.location).await.unwrap().bytes().await.unwrap();
-        let mut found = Vec::new();
-        texts(&bytes, &mut found);
-        said.insert(object.location.to_string(), found.join("\n").to_lowercase());
+        said.insert(object.location.to_string(), texts(&bytes));
     }
     said
-}
-
-/// The objects in which a text stands anywhere.
-fn holders<'a>(said: &'a BTreeMap<String, String>, needle: &str) -> Vec<&'a str> {
-    said.iter().filter(|(_, text)| text.contains(needle)).map(|(key, _)| key.as_str()).collect()
 }
 
 fn needles((email, customer, user): (&str, u64, u64)) -> Vec<String> {
@@ -208,19 +168,7 @@ async fn sums(lake: &Lake, counts: impl Fn(&str) -> bool) -> BTreeMap<String, (u
             for batch in ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap() {
                 let batch = batch.unwrap();
                 for row in 0..batch.num_rows() {
-                    let format = FormatOptions::default();
-                    let texts: Vec<String> = batch
-                        .columns()
-                        .iter()
-                        .flat_map(|column| {
-                            let text = ArrayFormatter::try_new(column, &format).unwrap().value(row).to_string();
-                            let mut all = Vec::new();
-                            decoded(&text, &mut all);
-                            all.push(text);
-                            all
-                        })
-                        .collect();
-                    if counts(&texts.join("\n")) {
+                    if counts(&row_texts(&batch, row)) {
                         let sum: &mut (u64, i128) = sums.entry(table.name.clone()).or_default();
                         sum.0 += 1;
                         let price = batch.column_by_name("total_price").map(AsArray::as_primitive::<Decimal128Type>);
