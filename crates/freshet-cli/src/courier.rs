@@ -32,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// What the receiver said.
     pub(crate) reason: String,
+    /// How often it was sent before, without an answer that was final. The receiver may have it from then.
+    pub(crate) retries: u64,
 }
 
 impl Answer {
@@ -74,7 +76,7 @@ impl Courier {
                     let asked = retry_after(response.headers());
                     let reason = reason(response).await;
                     if !is_worth_retrying(status) {
-                        return Ok(Answer { status, reason });
+                        return Ok(Answer { status, reason, retries });
                     }
                     (format!("{status} {reason}"), asked)
                 }

@@ -38,7 +38,7 @@ pub(super) struct Account {
     pub(super) rejected: u64,
     /// Answered 401 and counted by the receiver, or 413 before the receiver saw it.
     pub(super) refused: u64,
-    /// Records that the stream delivered twice.
+    /// Deliveries that came twice, since an answer to the first was late.
     pub(super) repeats: u64,
     checks: Vec<Check>,
 }
@@ -55,8 +55,9 @@ struct Check {
 /// Takes the account through Athena.
 ///
 /// The stream takes a record at least once: where its answer to the receiver was not clear, the record was sent again or
-/// spilled, and the lake settles both, the second one as a duplicate (or as a reject that is there already). So the account may
-/// have as many repeats as there were unclear answers, and no more; without one it holds to the number.
+/// spilled; and a sender whom the receiver did not answer in time sends again, as providers do. The lake settles all of
+/// them, the second one as a duplicate (or as a reject that is there already). So the account may have as many repeats as
+/// there were unclear answers and attempts, and no more; without one it holds to the number.
 pub(super) async fn take(client: &aws_sdk_athena::Client, sent: Sent, unclear: u64, truth: &Truth) -> Result<Account> {
     let ask = async |sql: &str| {
         let run = environment::statement(sql.to_owned(), Vec::new(), BUCKET, DATABASE);
@@ -67,7 +68,7 @@ pub(super) async fn take(client: &aws_sdk_athena::Client, sent: Sent, unclear: u
     let (stored, duplicates, rejected) = (count("settle", "stored"), count("settle", "duplicates"), count("settle", "rejected"));
     let refused = count("receive", "refused") + sent.too_large;
     let taken = count("receive", "stored");
-    let repeats = taken.saturating_sub(sent.acknowledged).min(unclear);
+    let repeats = taken.saturating_sub(sent.acknowledged).min(unclear + sent.retries);
     let expected = |outcome| truth.outcomes.get(&outcome).copied().unwrap_or(0);
     let repeated_rejects = rejected.saturating_sub(expected(Outcome::Rejected)).min(repeats);
     let (duplicates, rejected) = (duplicates.saturating_sub(repeats - repeated_rejects), rejected - repeated_rejects);
@@ -158,7 +159,7 @@ impl Account {
         let verdict = if self.adds_up() { "all add up" } else { "THIS DOES NOT ADD UP" };
         say(&format!("{verdict}: {sent} sent = {stored} stored + {duplicates} duplicates + {rejected} rejected + {refused} refused"));
         if *repeats > 0 {
-            say(&format!("({repeats} of them reached the stream twice, since its answer was slow, and were taken once)"));
+            say(&format!("({repeats} of them reached the lake twice, since an answer was slow, and were taken once)"));
         }
     }
 }

@@ -9,7 +9,7 @@ use freshet_ingest::time::Millis;
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::{HeaderMap, StatusCode};
 
-use crate::courier::Courier;
+use crate::courier::{Answer, Courier};
 use crate::progress::Progress;
 use crate::provider::{Ids, Outgoing, Provider};
 use crate::simulation::{Delivery, Forgery};
@@ -41,6 +41,8 @@ pub(super) struct Sent {
     pub(super) acknowledged: u64,
     pub(super) refused: u64,
     pub(super) too_large: u64,
+    /// Attempts without a final answer, each of which was sent again.
+    pub(super) retries: u64,
 }
 
 impl Drive {
@@ -56,9 +58,10 @@ impl Drive {
         let mut sent = Sent::default();
         let work = deliveries.iter().map(|delivery| self.deliver(delivery, progress));
         let mut answers = std::pin::pin!(futures::stream::iter(work).buffer_unordered(AT_ONCE));
-        while let Some(status) = answers.try_next().await? {
+        while let Some(answer) = answers.try_next().await? {
             sent.total += 1;
-            match status {
+            sent.retries += answer.retries;
+            match answer.status {
                 StatusCode::UNAUTHORIZED => sent.refused += 1,
                 StatusCode::PAYLOAD_TOO_LARGE => sent.too_large += 1,
                 status if status.is_success() => sent.acknowledged += 1,
@@ -69,7 +72,7 @@ impl Drive {
         Ok(sent)
     }
 
-    async fn deliver(&self, delivery: &Delivery, progress: &Progress) -> Result<StatusCode> {
+    async fn deliver(&self, delivery: &Delivery, progress: &Progress) -> Result<Answer> {
         let sender = self.senders.get(delivery.source).with_context(|| format!("find a sender for {}", delivery.source))?;
         let ids = Ids { delivery: delivery.id.clone(), event: delivery.event_id.clone() };
         let body = if delivery.forgery == Some(Forgery::AlteredBody) {
@@ -77,8 +80,7 @@ impl Drive {
         } else {
             delivery.body.clone()
         };
-        let answer = sender.courier.deliver(body, || sender.headers(delivery, &ids), |why| progress.trouble(why)).await?;
-        Ok(answer.status)
+        sender.courier.deliver(body, || sender.headers(delivery, &ids), |why| progress.trouble(why)).await
     }
 }
 
@@ -107,5 +109,6 @@ impl Sent {
         self.acknowledged += other.acknowledged;
         self.refused += other.refused;
         self.too_large += other.too_large;
+        self.retries += other.retries;
     }
 }
