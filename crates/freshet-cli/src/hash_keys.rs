@@ -16,20 +16,23 @@ pub(crate) const OLD_HASH_KEYS: &str = "FRESHET_OLD_HASH_KEYS";
 pub(crate) const FILE: &str = "hash-key";
 const FILE_ID: &str = "local";
 
-/// The lake's key: of the environment, of SSM, or of the file that `freshet up` names. Another key would make hashes that
-/// join with none.
+/// The lake's key. Another key would make hashes that join with none.
 pub(crate) async fn own(aws: &SdkConfig) -> Result<HashKey> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if is_set(config::HASH_KEY) || is_set(config::HASH_KEY_PARAMETER) {
-        return Ok(secrets::hash_key(aws).await?);
-    }
-    let path = std::env::var(HASH_KEY_FILE).with_context(|| {
+    named(aws).await?.with_context(|| {
         format!(
             "find the lake's key of personal hashes: set {} to its SSM parameter, or paste the lines that `freshet up` printed",
             config::HASH_KEY_PARAMETER
         )
-    })?;
-    read(Path::new(&path))
+    })
+}
+
+/// The key that the environment holds, or names in SSM, or in the file that `freshet up` made; none where it says nothing.
+pub(crate) async fn named(aws: &SdkConfig) -> Result<Option<HashKey>> {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set(config::HASH_KEY) || is_set(config::HASH_KEY_PARAMETER) {
+        return Ok(Some(secrets::hash_key(aws).await?));
+    }
+    std::env::var_os(HASH_KEY_FILE).map(|file| read(Path::new(&file))).transpose()
 }
 
 /// The lake's key and every older one.

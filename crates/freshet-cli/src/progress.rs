@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::complain;
@@ -62,6 +63,22 @@ impl Progress {
                 self.bar.suspend(|| complain(&text));
             }
         }
+    }
+
+    /// Does the work to its end, unless Ctrl-C comes first: then `what_is_left` is said, and nothing is returned.
+    pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>, what_is_left: &str) -> Result<Option<T>> {
+        let done = tokio::select! {
+            done = work => Some(done),
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted.context("wait for Ctrl-C")?;
+                None
+            }
+        };
+        self.finish();
+        if done.is_none() {
+            complain(&format!("interrupted: {what_is_left}"));
+        }
+        done.transpose()
     }
 
     /// The work is done.

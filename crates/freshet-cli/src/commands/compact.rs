@@ -11,7 +11,7 @@ use freshet_table::PlannedFate;
 
 use crate::output::{complain, say, table};
 use crate::progress::Progress;
-use crate::{environment, stack};
+use crate::{environment, hash_keys, stack};
 
 /// Arguments of `freshet compact`.
 #[derive(Debug, Args)]
@@ -73,19 +73,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         complain(&format!("note: a landing object feeds many tables, so the others are compacted with {name}"));
     }
     let aws = environment::aws().await;
-    if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
-        let normalizer = Normalizer::new(contract, freshet_lambda::config::hash_key()?);
-        let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&aws).force_path_style(true).build());
-        freshet_lambda::compactor::drain_spill(&normalizer, &s3, lake.bucket()).await?;
+    if let Some(key) = hash_keys::named(&aws).await? {
+        freshet_lambda::compactor::drain_spill(&Normalizer::new(contract, key), &environment::s3(&aws), lake.bucket()).await?;
     } else {
-        complain("note: FRESHET_HASH_KEY is not set, so the spill zone is left to the lake's own compactor");
+        complain("note: the lake's key of personal hashes is not named here, so the spill zone is left to the lake's own compactor");
     }
     let shown = Progress::new("compacting", 0);
-    let report = freshet_table::compact(&lake, contract, &options, |progress| {
-        shown.set(progress.objects, progress.of);
-    })
-    .await?;
-    shown.finish();
+    let work = async { Ok(freshet_table::compact(&lake, contract, &options, |progress| shown.set(progress.objects, progress.of)).await?) };
+    let what_is_left = "what was committed stays, and nothing is there twice; run it again to go on";
+    let Some(report) = shown.unless_interrupted(work, what_is_left).await? else {
+        return Ok(ExitCode::FAILURE);
+    };
     if arguments.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else {

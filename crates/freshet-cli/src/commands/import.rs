@@ -96,16 +96,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         };
         Ok::<_, anyhow::Error>((report, compacted))
     };
-    let (report, compacted) = tokio::select! {
-        done = work => done?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("wait for Ctrl-C")?;
-            shown.finish();
-            complain("interrupted: what was imported stays, and nothing is there twice; run it again to go on");
-            return Ok(ExitCode::FAILURE);
-        }
+    let what_is_left = "what was imported stays, and nothing is there twice; run it again to go on";
+    let Some((report, compacted)) = shown.unless_interrupted(work, what_is_left).await? else {
+        return Ok(ExitCode::FAILURE);
     };
-    shown.finish();
     for bad in &report.bad_files {
         for problem in &bad.problems {
             complain(&format!("bad: {}: {problem}", bad.file));

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::time::{self, Millis};
@@ -105,17 +105,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let shown = Progress::new("replaying", 0);
     let world = World { normalizer: &normalizer, s3: &s3, lake: &lake };
-    let replayed = replay::replay(world, &request, |progress| shown.set(progress.done, progress.of));
-    let report = tokio::select! {
-        report = replayed => report?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("wait for Ctrl-C")?;
-            shown.finish();
-            complain("interrupted: what was done stays, and nothing is there twice; run it again to go on");
-            return Ok(ExitCode::FAILURE);
-        }
+    let work = async { Ok(replay::replay(world, &request, |progress| shown.set(progress.done, progress.of)).await?) };
+    let what_is_left = "what was done stays, and nothing is there twice; run it again to go on";
+    let Some(report) = shown.unless_interrupted(work, what_is_left).await? else {
+        return Ok(ExitCode::FAILURE);
     };
-    shown.finish();
     for key in &report.damaged {
         complain(&format!("warning: {key} does not unpack to its end"));
     }
