@@ -3,7 +3,9 @@
 //! The bus re-serialises a delivery, so that its payload is the same as the webhook's only in canonical form, which is
 //! what identifies an event. Metadata are a webhook's headers: classic ones (`X-Shopify-Topic`) and those of the newer
 //! events (`shopify-topic`, `shopify-action`). Who may put events on the bus is IAM's to say; a signature among the
-//! metadata is of bytes that are gone, and is neither verified nor kept. Above its size limit the bus carries a stub.
+//! metadata is of bytes that are gone, and is neither verified nor kept. Above a million bytes the bus carries a stub: of a
+//! webhook its id, of the newer events an address that gives the payload for a time
+//! (shopify.dev/changelog/amazon-eventbridge-webhook-payload-size-limit-increased-to-1-mb).
 
 use crate::envelope::{Body, Delivery};
 use crate::headers::Headers;
@@ -22,8 +24,17 @@ const KEPT: [&str; 2] = ["x-shopify-", "shopify-"];
 pub struct PartnerEvent {
     /// The delivery that it carries.
     pub delivery: Delivery,
-    /// Whether it stands for a payload that was too large, and so says nothing of its state.
-    pub is_stub: bool,
+    /// Where it stands for a payload that was too large, and so says nothing of its state.
+    pub stub: Option<Stub>,
+}
+
+/// What stands in place of a payload that was too large for the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stub {
+    /// An id alone: the rest is to be had from the provider's own API.
+    Id,
+    /// An address that gives the payload for a time.
+    Address(String),
 }
 
 /// The events of a record, one behind another with or without space between; nothing where it is anything else.
@@ -46,7 +57,7 @@ fn event(value: &Json<'_>, arrived_at: Millis) -> Option<PartnerEvent> {
     let headers = headers.kept(&KEPT.map(str::to_owned));
     let mut body = String::new();
     payload.write(&mut body);
-    let is_stub = is_stub(payload, headers.get("x-shopify-topic").or_else(|| headers.get("shopify-topic")).unwrap_or_default());
+    let stub = stub(payload, headers.get("x-shopify-topic").or_else(|| headers.get("shopify-topic")).unwrap_or_default());
     let delivery = Delivery {
         source: SOURCE.to_owned(),
         account: None,
@@ -55,14 +66,27 @@ fn event(value: &Json<'_>, arrived_at: Millis) -> Option<PartnerEvent> {
         headers,
         body: Body::Bytes(body.into_bytes()),
     };
-    Some(PartnerEvent { delivery, is_stub })
+    Some(PartnerEvent { delivery, stub })
 }
 
 /// A payload that is nothing but an id or an address. Of what is deleted the id is all that there is.
-fn is_stub(payload: &Json<'_>, topic: &str) -> bool {
-    let Json::Object(entries) = payload else { return false };
+fn stub(payload: &Json<'_>, topic: &str) -> Option<Stub> {
+    let Json::Object(entries) = payload else { return None };
+    if let Some((_, address)) = entries.iter().find(|(name, _)| name == "payload_url") {
+        return Some(address.scalar().filter(|address| is_public(address)).map_or(Stub::Id, |address| Stub::Address(address.to_owned())));
+    }
     let has_only_an_id = entries.len() == 1 && entries[0].0 == "id" && !topic.ends_with("/delete") && !topic.ends_with("_delete");
-    has_only_an_id || entries.iter().any(|(name, _)| name == "payload_url")
+    has_only_an_id.then_some(Stub::Id)
+}
+
+/// Whether an address is HTTPS at a host with a public name: nothing of ours is to be reached by what an event says.
+fn is_public(address: &str) -> bool {
+    let Some(rest) = address.strip_prefix("https://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.strip_suffix(":443").unwrap_or(authority);
+    let is_name = host.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_'));
+    let suffix = host.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    is_name && suffix.len() > 1 && suffix.chars().all(|letter| letter.is_ascii_alphabetic()) && !matches!(suffix, "internal" | "local")
 }
 
 #[cfg(test)]
@@ -76,11 +100,15 @@ mod tests {
     use crate::envelope::Envelope;
     use crate::normalize::Normalizer;
     use crate::secret::{HashKey, Secret};
-    use crate::transform::{Fetched, TransformEvent, TransformRecord, transform};
+    use crate::transform::{Fetched, TransformEvent, TransformRecord, line_pointers, transform};
 
     const ARRIVED: i64 = 1_790_000_000_000;
 
     fn rows(record: &[u8]) -> Vec<Value> {
+        rows_of(record, &Fetched::new())
+    }
+
+    fn rows_of(record: &[u8], fetched: &Fetched) -> Vec<Value> {
         let normalizer = Normalizer::new(Contract::embedded(), HashKey { id: "k1".to_owned(), secret: Secret::new("key") });
         let record = TransformRecord { record_id: "r".to_owned(), approximate_arrival_timestamp: ARRIVED, data: STANDARD.encode(record) };
         let event = TransformEvent {
@@ -89,7 +117,7 @@ mod tests {
             region: String::new(),
             records: vec![record],
         };
-        let (response, _) = transform(&normalizer, &event, &Fetched::new());
+        let (response, _) = transform(&normalizer, &event, fetched);
         let data = STANDARD.decode(&response.records[0].data).unwrap();
         data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect()
     }
@@ -163,6 +191,47 @@ mod tests {
         }
         let deleted = rows(&over_the_bus("orders/delete", "", r#"{"id":820982911946154508}"#));
         assert!(deleted.iter().all(|row| row["reason"] != "stub"), "{deleted:?}");
+    }
+
+    #[test]
+    fn a_payload_that_was_fetched_is_the_same_event_as_the_webhook() {
+        let address = "https://payloads.example.com/large?signature=s";
+        let stub = format!(r#"{{"payload_url":"{address}","payload_size_bytes":1200000,"expires_at":"2026-09-22T10:00:00Z"}}"#);
+        let record = over_the_bus("orders/updated", "", &stub);
+        assert_eq!(line_pointers(&record), [address]);
+        let body = r#"{"id":820982911946154508,"line_items":[]}"#;
+        let fetched = |body: Option<&str>| Fetched::from([(address.to_owned(), body.map(|body| body.as_bytes().to_vec()))]);
+        let found = rows_of(&record, &fetched(Some(body)));
+        assert_eq!(ids(&found, "shopify_orders"), ids(&rows(&over_https("orders/updated", body)), "shopify_orders"));
+        assert!(found.iter().all(|row| row["reason"] != "stub"), "{found:?}");
+        let gone = rows_of(&record, &fetched(None));
+        assert!(gone.iter().any(|row| row["reason"] == "stub"), "{gone:?}");
+        assert!(
+            gone.iter().filter(|row| row["table"] == "rejected_events").all(|row| !row.to_string().contains("signature=s")),
+            "{gone:?}"
+        );
+    }
+
+    #[test]
+    fn only_public_addresses_are_fetched() {
+        for address in ["https://storage.googleapis.com/a/b?c=d", "https://shopify.dev", "https://a.example.com:443/"] {
+            assert!(is_public(address), "{address}");
+        }
+        for address in [
+            "http://example.com/",
+            "https://127.0.0.1/",
+            "https://169.254.169.254/latest",
+            "https://[::1]/",
+            "https://localhost/",
+            "https://metadata.google.internal/",
+            "https://user@example.com/",
+            "https://example.com:8443/",
+            "https://example.com\\@127.0.0.1/",
+            "https:///x",
+            "",
+        ] {
+            assert!(!is_public(address), "{address}");
+        }
     }
 
     #[test]

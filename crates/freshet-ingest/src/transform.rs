@@ -22,7 +22,7 @@ use crate::headers::Headers;
 use crate::json::{Json, NotJson};
 use crate::line::Line;
 use crate::normalize::{COUNTS, Normalizer, Rejection};
-use crate::partner::{self, PartnerEvent};
+use crate::partner::{self, PartnerEvent, Stub};
 use crate::time::Millis;
 
 pub use again::{Rejected, Stamp, records, stamp, transform_again, transform_delivery, transform_rejected};
@@ -106,31 +106,39 @@ pub struct LandingObject {
     pub body: Vec<u8>,
 }
 
-/// The bodies that pointers named, by key; `None` where there is no such object any more.
+/// The bodies that pointers named, by key or address; `None` where there is no such body any more.
 pub type Fetched = BTreeMap<String, Option<Vec<u8>>>;
 
-/// The keys of the objects that an event's records point to. Fetch them, then call [`transform`].
+/// What an event's records point to: keys of objects, and addresses. Fetch them, then call [`transform`].
 pub fn pointers(event: &TransformEvent) -> Vec<String> {
-    let mut keys: Vec<String> = event
-        .records
-        .iter()
-        .filter_map(|record| STANDARD.decode(&record.data).ok())
-        .filter(|data| contains(data, BODIES_PREFIX.as_bytes()))
-        .flat_map(|data| lines(&data).filter_map(pointer).collect::<Vec<_>>())
-        .collect();
-    keys.sort();
-    keys.dedup();
-    keys
+    let records = event.records.iter().filter_map(|record| STANDARD.decode(&record.data).ok());
+    let mut pointers: Vec<String> = records.flat_map(|data| line_pointers(&data)).collect();
+    pointers.sort();
+    pointers.dedup();
+    pointers
+}
+
+/// Whether a pointer is an address outside, and no key of an object.
+pub fn is_address(pointer: &str) -> bool {
+    pointer.starts_with("https://")
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-fn pointer(line: &[u8]) -> Option<String> {
+fn line_pointer(line: &[u8]) -> Vec<String> {
     match Envelope::decode(line) {
-        Ok(Envelope::Delivery(Delivery { body: Body::Object { key }, .. })) if key.starts_with(BODIES_PREFIX) => Some(key),
-        Ok(Envelope::Delivery(_) | Envelope::Refusals(_)) | Err(_) => None,
+        Ok(Envelope::Delivery(Delivery { body: Body::Object { key }, .. })) if key.starts_with(BODIES_PREFIX) => vec![key],
+        Ok(Envelope::Delivery(_) | Envelope::Refusals(_)) => Vec::new(),
+        Err(_) => {
+            let events = partner::events(line, Millis(0)).unwrap_or_default();
+            let address = |event: PartnerEvent| match event.stub? {
+                Stub::Address(address) => Some(address),
+                Stub::Id => None,
+            };
+            events.into_iter().filter_map(address).collect()
+        }
     }
 }
 
@@ -183,9 +191,12 @@ pub fn transform_lines(normalizer: &Normalizer, data: &[u8], fetched: &Fetched, 
     (out, waiting)
 }
 
-/// The keys that the lines of an object point to.
+/// What the lines of an object point to: keys of objects, and addresses.
 pub fn line_pointers(data: &[u8]) -> Vec<String> {
-    lines(data).filter_map(pointer).collect()
+    if !contains(data, BODIES_PREFIX.as_bytes()) && !contains(data, b"payload_url") {
+        return Vec::new();
+    }
+    lines(data).flat_map(line_pointer).collect()
 }
 
 /// A landing object below a prefix, named by its content.
@@ -245,15 +256,27 @@ fn line_rows(
 
 /// The rows of an event of a partner bus. A stub never becomes a row of a table: it would overwrite what is known.
 fn partner_rows(normalizer: &Normalizer, event: &PartnerEvent, fetched: &Fetched, counts: &mut DoorCounts, out: &mut String) {
-    let PartnerEvent { delivery, is_stub } = event;
+    let PartnerEvent { delivery, stub } = event;
     counts.deliveries.entry((delivery.source.clone(), delivery.received_at.date())).or_default().count(delivery);
-    let (true, Body::Bytes(bytes)) = (*is_stub, &delivery.body) else {
-        delivery_rows(normalizer, delivery, fetched, out);
-        return;
+    let missing = match stub {
+        None => {
+            delivery_rows(normalizer, delivery, fetched, out);
+            return;
+        }
+        Some(Stub::Address(address)) => {
+            if let Some(Some(payload)) = fetched.get(address) {
+                let whole = Delivery { body: Body::Bytes(payload.clone()), ..delivery.clone() };
+                delivery_rows(normalizer, &whole, fetched, out);
+                return;
+            }
+            "could not be had from the address that it names"
+        }
+        Some(Stub::Id) => "was too large for it",
     };
+    let Body::Bytes(bytes) = &delivery.body else { return };
     let source = normalizer.contract().source(&delivery.source);
     let description = event::describe_bytes(&delivery.source, source, delivery, bytes);
-    let message = "read an event of the bus: it carries a stub in place of a payload that was too large; import the object".to_owned();
+    let message = format!("read an event of the bus: it is a stub of a payload that {missing}; import the object");
     let rejection = Rejection { reason: "stub", pointer: None, message, table: None };
     write_lead_first(&normalizer.rejected(&delivery.source, delivery, bytes, &description, &rejection), out, true);
 }

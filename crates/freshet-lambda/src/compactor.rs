@@ -6,19 +6,18 @@
 
 use std::time::Instant;
 
-use aws_sdk_s3::error::DisplayErrorContext;
-use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use freshet_ingest::canonical::hash;
 use freshet_ingest::envelope::gunzip;
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::time::Millis;
-use freshet_ingest::transform::{BODIES_PREFIX, Fetched, LandingObject, landing_object, line_pointers, transform_lines};
+use freshet_ingest::transform::{LandingObject, landing_object, line_pointers, transform_lines};
 use freshet_table::{Lake, Options, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::{objects, pointed};
 
 /// Where records lie that the stream did not take in time.
 pub const SPILL_PREFIX: &str = "spill/";
@@ -70,7 +69,7 @@ pub async fn compact(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, lake: &La
 
 /// How old the oldest object under a prefix is, in seconds; 0 where there is none.
 async fn oldest_age(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str, now: Millis) -> Result<i64, Error> {
-    let oldest = list(s3, bucket, prefix).await?.into_iter().map(|(_, put_at)| put_at.0).fold(now.0, i64::min);
+    let oldest = objects::list(s3, bucket, prefix).await?.into_iter().map(|(_, put_at)| put_at.0).fold(now.0, i64::min);
     Ok((now.0 - oldest) / 1000)
 }
 
@@ -81,25 +80,21 @@ pub async fn drain_spill(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, bucke
 
 async fn drain(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, bucket: &str, deadline: Option<Instant>) -> Result<Drained, Error> {
     let mut drained = Drained::default();
-    let mut objects = list(s3, bucket, SPILL_PREFIX).await?;
-    objects.extend(list(s3, bucket, FAILED_PREFIX).await?);
-    for (key, put_at) in objects {
+    let mut found = objects::list(s3, bucket, SPILL_PREFIX).await?;
+    found.extend(objects::list(s3, bucket, FAILED_PREFIX).await?);
+    for (key, put_at) in found {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             break;
         }
-        let Some(data) = get(s3, bucket, &key).await? else {
+        let Some(data) = objects::get(s3, bucket, &key).await? else {
             // Another compactor was quicker.
             continue;
         };
         let data = if key.starts_with(FAILED_PREFIX) { failed_records(data) } else { data };
-        let mut fetched = Fetched::new();
-        for pointer in line_pointers(&data) {
-            let body = get(s3, bucket, &pointer).await?;
-            fetched.insert(pointer, body);
-        }
+        let fetched = pointed::fetch(s3, bucket, line_pointers(&data)).await?;
         let (rows, waiting) = transform_lines(normalizer, &data, &fetched, put_at);
         if !rows.is_empty() {
-            put(s3, bucket, landing_object(LANDING_PREFIX, rows.as_bytes())).await?;
+            objects::put(s3, bucket, landing_object(LANDING_PREFIX, rows.as_bytes())).await?;
         }
         drained.objects += 1;
         if !waiting.is_empty() {
@@ -111,9 +106,9 @@ async fn drain(normalizer: &Normalizer, s3: &aws_sdk_s3::Client, bucket: &str, d
                 continue;
             }
             // Alone, so that the others are not taken again with every run.
-            put(s3, bucket, waits_at).await?;
+            objects::put(s3, bucket, waits_at).await?;
         }
-        delete(s3, bucket, &key).await?;
+        objects::delete(s3, bucket, &key).await?;
     }
     if drained != Drained::default() {
         tracing::info!(objects = drained.objects, waiting = drained.waiting, "drained the spill zone");
@@ -144,49 +139,6 @@ fn failed_records(object: Vec<u8>) -> Vec<u8> {
         lines.push(b'\n');
     }
     lines
-}
-
-/// Keys and times of objects; bodies that records point to are none.
-pub(crate) async fn list(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<Vec<(String, Millis)>, Error> {
-    let mut pages = s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-    let mut found = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failed(prefix, error))?;
-        for object in page.contents() {
-            let Some(key) = object.key().filter(|key| !key.starts_with(BODIES_PREFIX)) else {
-                continue;
-            };
-            let put_at = object.last_modified().and_then(|time| time.to_millis().ok()).unwrap_or_default();
-            found.push((key.to_owned(), Millis(put_at)));
-        }
-    }
-    Ok(found)
-}
-
-pub(crate) async fn get(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
-    match s3.get_object().bucket(bucket).key(key).send().await {
-        Ok(object) => {
-            let bytes = object.body.collect().await.map_err(|error| failed(key, error))?;
-            Ok(Some(bytes.to_vec()))
-        }
-        Err(error) if error.as_service_error().is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) => Ok(None),
-        Err(error) => Err(failed(key, error)),
-    }
-}
-
-pub(crate) async fn put(s3: &aws_sdk_s3::Client, bucket: &str, object: LandingObject) -> Result<(), Error> {
-    let body = ByteStream::from(object.body);
-    let put = s3.put_object().bucket(bucket).key(&object.key).body(body).send().await;
-    put.map(|_| ()).map_err(|error| Error::Put { key: object.key, source: Box::new(error) })
-}
-
-pub(crate) async fn delete(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(), Error> {
-    s3.delete_object().bucket(bucket).key(key).send().await.map(|_| ()).map_err(|error| failed(key, error))
-}
-
-fn failed<E: std::error::Error + Send + Sync + 'static>(key: &str, error: E) -> Error {
-    tracing::warn!(key, error = %DisplayErrorContext(&error), "could not read the lake");
-    Error::Fetch { key: key.to_owned(), source: Box::new(error) }
 }
 
 #[cfg(test)]

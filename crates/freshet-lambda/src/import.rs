@@ -8,9 +8,9 @@ use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::transform::transform_delivery;
 use serde::Serialize;
 
-use crate::compactor;
 use crate::error::Error;
 use crate::lander::{Lander, unpack};
+use crate::objects;
 
 pub use crate::lander::Made;
 
@@ -110,7 +110,7 @@ impl<'a> Importing<'a> {
 
 /// The objects of a bucket below a prefix.
 pub async fn objects(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<Vec<String>, Error> {
-    let mut keys: Vec<String> = compactor::list(s3, bucket, prefix).await?.into_iter().map(|(key, _)| key).collect();
+    let mut keys: Vec<String> = objects::list(s3, bucket, prefix).await?.into_iter().map(|(key, _)| key).collect();
     keys.retain(|key| !key.ends_with('/'));
     keys.sort();
     Ok(keys)
@@ -118,5 +118,5 @@ pub async fn objects(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Res
 
 /// An object's bytes; nothing where it is gone.
 pub async fn object(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
-    compactor::get(s3, bucket, key).await
+    objects::get(s3, bucket, key).await
 }

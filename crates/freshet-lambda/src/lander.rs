@@ -8,8 +8,8 @@ use freshet_ingest::normalize::{COUNTS, REJECTED, REJECTED_PAYLOADS};
 use freshet_ingest::transform::{LandingObject, landing_object};
 use serde::{Deserialize, Serialize};
 
-use crate::compactor::put;
 use crate::error::Error;
+use crate::objects;
 
 /// The text of an object.
 pub(crate) const CHUNK: usize = 4 * 1024 * 1024;
@@ -104,7 +104,7 @@ impl Lander {
         }
         for object in std::mem::take(&mut self.full) {
             if let Some((s3, bucket)) = target {
-                put(s3, bucket, object).await?;
+                objects::put(s3, bucket, object).await?;
                 self.landed += 1;
             }
         }

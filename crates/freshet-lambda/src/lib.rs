@@ -7,6 +7,8 @@ pub mod config;
 pub mod error;
 pub mod import;
 mod lander;
+mod objects;
+mod pointed;
 pub mod receiver;
 pub mod replay;
 pub mod secrets;

@@ -20,8 +20,8 @@ use freshet_ingest::transform::{Fetched, line_pointers};
 use freshet_table::{Lake, Replaced};
 use serde::Serialize;
 
-use crate::compactor::get;
 use crate::error::Error;
+use crate::pointed;
 
 pub use crate::lander::Made;
 
@@ -156,14 +156,9 @@ pub async fn replay(world: World<'_>, request: &Request, progress: impl Fn(Progr
     Ok(report)
 }
 
-/// The bodies that records point to.
+/// What records point to.
 async fn fetch(world: World<'_>, records: &[u8]) -> Result<Fetched, Error> {
-    let mut fetched = Fetched::new();
-    for key in line_pointers(records) {
-        let body = get(world.s3, world.lake.bucket(), &key).await?;
-        fetched.insert(key, body);
-    }
-    Ok(fetched)
+    pointed::fetch(world.s3, world.lake.bucket(), line_pointers(records)).await
 }
 
 /// Where objects are put, unless nothing is to be done.

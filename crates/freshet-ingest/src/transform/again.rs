@@ -5,7 +5,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::{DoorCounts, Fetched, delivery_rows, line_rows, lines, write_lead_first};
+use super::{DoorCounts, Fetched, delivery_rows, is_address, line_pointers, line_rows, lines, write_lead_first};
 use crate::envelope::{Body, Delivery, Envelope};
 use crate::error::Disposition;
 use crate::event;
@@ -69,9 +69,13 @@ pub fn stamp(record: &[u8], arrived_at: Millis) -> Option<Stamp> {
     }
 }
 
-/// The rows of one record, uncounted; `None` where newer code wrote it.
+/// The rows of one record, uncounted; `None` where newer code wrote it. An event of which the payload lay at an address
+/// that has run out has none: when it came, it became rows or a reject.
 pub fn transform_again(normalizer: &Normalizer, record: &[u8], fetched: &Fetched, arrived_at: Millis) -> Option<String> {
     let mut out = String::new();
+    if line_pointers(record).iter().any(|pointer| is_address(pointer) && !matches!(fetched.get(pointer), Some(Some(_)))) {
+        return Some(out);
+    }
     line_rows(normalizer, record, arrived_at.credible(), fetched, &mut DoorCounts::default(), &mut out)?;
     Some(uncounted(&out))
 }

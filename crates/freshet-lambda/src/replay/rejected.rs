@@ -5,9 +5,9 @@ use freshet_ingest::transform::{Fetched, Rejected, transform_rejected};
 use freshet_table::{Options, Reject, RejectKey, Rejects};
 
 use super::{PREFIX, Progress, Report, Request, World, target};
-use crate::compactor::get;
 use crate::error::Error;
 use crate::lander::{CHUNK, Lander, Seen};
+use crate::objects;
 
 /// Puts the rows that rejects become into the landing zone.
 pub(super) async fn land(
@@ -81,7 +81,7 @@ async fn open(world: World<'_>, request: &Request) -> Result<Rejects, Error> {
 async fn rows(world: World<'_>, reject: &Reject) -> Result<Option<String>, Error> {
     let mut fetched = Fetched::new();
     if let Some(key) = reject.rejected.pointer() {
-        let body = get(world.s3, world.lake.bucket(), &key).await?;
+        let body = objects::get(world.s3, world.lake.bucket(), &key).await?;
         fetched.insert(key, body);
     }
     Ok(transform_rejected(world.normalizer, &reject.rejected, &fetched))

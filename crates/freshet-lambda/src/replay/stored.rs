@@ -8,9 +8,9 @@ use freshet_ingest::transform::{records, stamp, transform_again};
 use freshet_table::{Options, Replaced};
 
 use super::{PREFIX, Progress, Report, Request, World, fetch, target};
-use crate::compactor::{get, list};
 use crate::error::Error;
 use crate::lander::{CHUNK, Lander, Seen, unpack};
+use crate::objects;
 
 /// Where raw records lie.
 const RAW_PREFIX: &str = "raw/";
@@ -24,7 +24,7 @@ pub(super) async fn replay(
     report: &mut Report,
 ) -> Result<(), Error> {
     let bucket = world.lake.bucket();
-    let mut objects = list(world.s3, bucket, RAW_PREFIX).await?;
+    let mut objects = objects::list(world.s3, bucket, RAW_PREFIX).await?;
     // What was put before cannot hold what was received later.
     objects.retain(|(_, put_at)| request.selection.since.is_none_or(|since| put_at.0 + CLOCKS >= since.0));
     objects.sort_by(|left, right| (left.1, &left.0).cmp(&(right.1, &right.0)));
@@ -32,7 +32,7 @@ pub(super) async fn replay(
     let mut lander = Lander::new(PREFIX);
     let mut swap = Swap { seen: HashSet::new(), rows: String::new(), calls: 0, replaced: Replaced::default() };
     for (done, (key, put_at)) in (1..).zip(objects) {
-        if let Some(bytes) = get(world.s3, bucket, &key).await? {
+        if let Some(bytes) = objects::get(world.s3, bucket, &key).await? {
             let (data, is_whole) = unpack(bytes);
             if !is_whole {
                 report.damaged.push(key);

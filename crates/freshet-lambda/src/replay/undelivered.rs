@@ -9,9 +9,10 @@ use freshet_ingest::transform::{LandingObject, landing_object, records, stamp, t
 use serde::Deserialize;
 
 use super::{From, Progress, Report, Request, World, fetch};
-use crate::compactor::{LANDING_PREFIX, SPILL_PREFIX, delete, get, list, put, waiting_object};
+use crate::compactor::{LANDING_PREFIX, SPILL_PREFIX, waiting_object};
 use crate::error::Error;
 use crate::lander::unpack;
+use crate::objects;
 
 /// Where Firehose puts what it could not deliver, whatever the reason.
 const ERRORS_PREFIX: &str = "errors/";
@@ -43,10 +44,10 @@ pub(super) async fn replay(
     report: &mut Report,
 ) -> Result<(), Error> {
     let is_errors = request.from == From::Errors;
-    let objects = list(world.s3, world.lake.bucket(), if is_errors { ERRORS_PREFIX } else { SPILL_PREFIX }).await?;
+    let objects = objects::list(world.s3, world.lake.bucket(), if is_errors { ERRORS_PREFIX } else { SPILL_PREFIX }).await?;
     let of = objects.len() as u64;
     for (done, (key, put_at)) in (1..).zip(objects) {
-        if let Some(bytes) = get(world.s3, world.lake.bucket(), &key).await? {
+        if let Some(bytes) = objects::get(world.s3, world.lake.bucket(), &key).await? {
             let (data, is_whole) = unpack(bytes);
             report.objects += 1;
             if is_whole {
@@ -87,16 +88,16 @@ async fn take(world: World<'_>, request: &Request, key: &str, data: &[u8], put_a
     }
     let (s3, bucket) = (world.s3, world.lake.bucket());
     if !rows.is_empty() {
-        put(s3, bucket, landing_object(LANDING_PREFIX, rows.as_bytes())).await?;
+        objects::put(s3, bucket, landing_object(LANDING_PREFIX, rows.as_bytes())).await?;
         report.landed += 1;
     }
     if !waiting.is_empty() {
-        put(s3, bucket, waiting_object(&waiting)).await?;
+        objects::put(s3, bucket, waiting_object(&waiting)).await?;
     }
     if !others.is_empty() {
-        put(s3, bucket, LandingObject { key: format!("{ASIDE_PREFIX}{}.ndjson", hash(&others)), body: others }).await?;
+        objects::put(s3, bucket, LandingObject { key: format!("{ASIDE_PREFIX}{}.ndjson", hash(&others)), body: others }).await?;
     }
-    delete(s3, bucket, key).await
+    objects::delete(s3, bucket, key).await
 }
 
 fn spilled_records(data: &[u8], put_at: Millis) -> Vec<Record> {
