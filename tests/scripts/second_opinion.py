@@ -2,7 +2,8 @@
 """Asks others whether they read the lake as `freshet query` does.
 
     eval "$(freshet up … prints these lines)"; pip install -r tests/scripts/requirements.txt
-    python tests/scripts/second_opinion.py                 # deltalake, polars and duckdb: counts and sums of each table
+    python tests/scripts/second_opinion.py                 # deltalake, polars and duckdb: counts and sums of each table;
+                                                           # each view and query by sqlglot in DuckDB, row by row
     FRESHET_MATERIAL=… python tests/scripts/second_opinion.py --trino   # a real Trino: each table, view and query, row by row
 
 Run it on a lake at rest. What is missing is skipped aloud; a difference ends it with 1.
@@ -27,6 +28,7 @@ import sys
 import tempfile
 
 import measures
+import transpiled
 from lake import Failed, Lake, default_binary
 from trino_client import Refused, Trino, at_one_moment, printed
 
@@ -166,6 +168,18 @@ def compare_tables(lake, tables, report):
                 continue
             what = f"{ours[0]} rows, {len(found)} measures"
             report.compared(table["name"], reader, what, measures.differences(found, ours, theirs))
+
+
+# --- the same SQL for another engine ---------------------------------------------------------------------------------
+
+
+def compare_transpiled(lake, tables, only, report):
+    absent = [name for name in ("sqlglot", "duckdb", "deltalake") if missing(name)]
+    if absent:
+        report.line("skipped", "views and queries", "sqlglot", f"{', '.join(absent)} not installed")
+        return
+    with tempfile.TemporaryDirectory(prefix="freshet-sqlglot-") as folder:
+        transpiled.compare(lake, tables, report, folder, only)
 
 
 # --- Trino -----------------------------------------------------------------------------------------------------------
@@ -365,6 +379,8 @@ def main():
     lake, report = Lake(arguments.freshet, {"AWS_ENDPOINT_URL": arguments.endpoint}), Report()
     tables = lake.tables()
     compare_tables(lake, [table for table in tables if not arguments.tables or table["name"] in arguments.tables], report)
+    if not arguments.tables:
+        compare_transpiled(lake, tables, arguments.only, report)
     if arguments.trino:
         compare_with_trino(lake, tables, arguments, report)
     return report.close()
