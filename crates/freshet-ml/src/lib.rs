@@ -1,5 +1,6 @@
 //! What the models share, from a frame of features to a score with its reasons.
 //!
+//! [`delimited`] and [`moment`] read what people write into files, [`frame_text`] makes a frame of it.
 //! [`snapshot`] and [`split`] decide what a row may see and where it counts, [`frame`] holds it, [`prepare`] makes
 //! numbers of it, [`logistic`] and [`boost`] learn, [`choose`] picks by a stated rule, [`calibrate`] makes
 //! probabilities, [`metrics`] judges them, [`reasons`] says why, and [`model`] is the file that remains.
@@ -12,6 +13,7 @@ pub mod calibrate;
 pub mod choice;
 pub mod choose;
 mod day;
+pub mod delimited;
 pub mod digits;
 pub mod error;
 pub mod evaluate;
@@ -22,6 +24,7 @@ pub mod isotonic;
 pub mod logistic;
 pub mod metrics;
 pub mod model;
+pub mod moment;
 pub mod options;
 pub mod prepare;
 pub mod random;
