@@ -9,6 +9,7 @@ pub(crate) mod destroy;
 pub(crate) mod erase;
 pub(crate) mod flush;
 pub(crate) mod import;
+pub(crate) mod model;
 pub(crate) mod package;
 pub(crate) mod privacy;
 pub(crate) mod queries;

@@ -53,6 +53,8 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Judge the models.
+    Model(commands::model::Arguments),
     /// Build the functions, pack them for Lambda, and judge the packages.
     Package(commands::package::Arguments),
     /// Take what is stored through today's code again: raw records, rejects, errors, spilled ones.
@@ -105,6 +107,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Model(arguments) => commands::model::run(&arguments),
         Command::Deploy(arguments) => commands::deploy::run(arguments).await,
         Command::Destroy(arguments) => commands::destroy::run(arguments).await,
         Command::Stages(arguments) => commands::stages::run(&arguments).await,
