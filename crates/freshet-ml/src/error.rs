@@ -14,6 +14,12 @@ pub enum Error {
         #[source]
         source: csv::Error,
     },
+    /// A table could not be written as text.
+    #[error("write a table's text: {message}")]
+    UnwrittenTable {
+        /// What the writer says.
+        message: String,
+    },
     /// A column that is needed is not there.
     #[error("read a table: it has no column {column}")]
     MissingColumn {
