@@ -88,8 +88,8 @@ pub(crate) async fn load(config: &SdkConfig) {
         let table = Contract::embedded().table(&name).unwrap_or_else(|| panic!("a fixture names the table `{name}`"));
         for (index, row) in read(&folder("fixtures").join(format!("{name}.json"))).as_array().unwrap().iter().enumerate() {
             object.write_all(line(table, index, row.as_object().unwrap()).as_bytes()).unwrap();
-            // A run's report is of events.
-            rows += u64::from(!table.computed);
+            // A run's report leaves out counts.
+            rows += u64::from(table.name != "pipeline_counts");
         }
     }
     let body = ByteStream::from(object.finish().unwrap());

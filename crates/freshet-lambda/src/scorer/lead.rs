@@ -110,6 +110,7 @@ fn row(class: Class, person: &Person, score: &LeadScore, model: &Model) -> serde
         "subject": score.customer_key, "customer_key": key, "hash_key_id": hash_key_id, "account": account, "customer_id": customer_id, "known_in": person.known_in,
         "class": class.name(), "probability": score.probability, "decile": score.decile, "base_rate": score.base_rate,
         "horizon_days": score.horizon_days, "as_of": score.as_of, "label_matures_at": score.label_matures_at,
+        "cut_off_at": format!("{} 00:00:00.000", score.as_of),
         "reason_1": reason_1, "reason_2": reason_2, "reason_3": reason_3,
         "speaker": speaker, "model": score.model, "explore": score.explore,
     });
