@@ -20,6 +20,20 @@ pub enum Error {
         /// Those that are there.
         known: String,
     },
+    /// The lake's query does not have a column that is needed.
+    #[error("read features: there is no column {column}")]
+    MissingFeature {
+        /// The column.
+        column: String,
+    },
+    /// A row of the lake's query does not say what its column promises.
+    #[error("read features: column {column} of row {row} is no number")]
+    UnreadableFeature {
+        /// The column.
+        column: String,
+        /// The row, from 1.
+        row: usize,
+    },
     /// No known way of writing dates fits the column.
     #[error("read transactions: fewer than half of the rows have a date in column {column}, as of line {line}")]
     NoDates {

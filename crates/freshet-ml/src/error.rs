@@ -30,6 +30,12 @@ pub enum Error {
         /// The header's.
         expected: usize,
     },
+    /// A table could not be written as text.
+    #[error("write a table's text: {message}")]
+    UnwrittenTable {
+        /// What the writer says.
+        message: String,
+    },
     /// A column that is needed is not there.
     #[error("read a table: it has no column {column}; there are: {known}")]
     MissingColumn {

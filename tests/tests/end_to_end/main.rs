@@ -13,3 +13,4 @@ mod receiver;
 mod replay;
 mod running;
 mod s3;
+mod scores_lead;
