@@ -1,7 +1,8 @@
 //! The scorer: asks Athena for features, trains models of them, and writes scores as rows of the lake.
 //!
 //! What every model shares is here: the [`Desk`] that it works at, [`ask`] for a named query's rows, the [`shelf`] of model
-//! files in the lake's bucket, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads.
+//! files in the lake's bucket, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads,
+//! [`smurf`] that of accounts.
 //!
 //! Safe to run twice: a version's name is a hash of what it was trained on, and a row of scores is identified by its subject and
 //! day, so that the compactor stores it once.
@@ -10,6 +11,7 @@ pub mod ask;
 pub mod land;
 pub mod lead;
 pub mod shelf;
+pub mod smurf;
 
 use std::time::{Duration, SystemTime};
 
@@ -59,6 +61,8 @@ pub struct Job {
 pub enum Kind {
     /// How likely a person is to buy.
     Lead,
+    /// How far an account plays above its record.
+    Smurf,
 }
 
 /// What a scorer does.
@@ -87,6 +91,8 @@ pub async fn run_job(desk: &Desk, job: &Job, now: SystemTime) -> Result<serde_js
             let training = lead::Training { as_of, horizon_days: job.horizon_days, seed: 1 };
             serde_json::to_value(lead::train(desk, &training).await?)
         }
+        (Kind::Smurf, Work::Score) => serde_json::to_value(smurf::score(desk, &smurf::Scoring { as_of, version: None }).await?),
+        (Kind::Smurf, Work::Train) => serde_json::to_value(smurf::train(desk, &smurf::Training { as_of, seed: 1 }).await?),
     };
     said.map_err(Error::models("say what was done"))
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use freshet_lambda::scorer::lead;
 use freshet_lambda::scorer::shelf::{Models, Shelf};
+use freshet_lambda::scorer::{lead, smurf};
 use freshet_ml::metrics::Metrics;
 use freshet_ml::model::Model;
 use serde_json::{Value, json};
@@ -28,12 +28,15 @@ pub(crate) struct Arguments {
 pub(crate) enum Kind {
     /// How likely a person is to buy.
     Lead,
+    /// How far an account plays above its record.
+    Smurf,
 }
 
 impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Lead => lead::KIND,
+            Self::Smurf => smurf::KIND,
         }
     }
 }
@@ -151,6 +154,7 @@ async fn show(shelf: &Shelf<'_>, version: Option<&str>, as_json: bool) -> Result
 async fn promote(shelf: &Shelf<'_>, kind: Kind, version: &str, force: bool) -> Result<ExitCode> {
     let (passes, reason) = match kind {
         Kind::Lead => lead::gate(shelf, version).await?,
+        Kind::Smurf => smurf::gate(shelf, version).await?,
     };
     if !passes && !force {
         say(&format!("{version} does not pass: {reason}"));

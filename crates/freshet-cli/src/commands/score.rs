@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use chrono::NaiveDate;
 use clap::Args;
 use freshet_lambda::scorer::lead::{self, ScoreReport, Scoring};
+use freshet_lambda::scorer::smurf;
 use freshet_schema::Contract;
 
 use super::model::Kind;
@@ -16,7 +17,7 @@ use crate::{environment, stack};
 /// Arguments of `freshet score`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A day's scores are written once: running it again changes nothing, with another model neither.\n\nExamples:\n  freshet score lead\n  freshet score lead --as-of 2026-06-01\n  freshet query lead_list --param day=2026-06-01"
+    after_help = "A day's scores are written once: running it again changes nothing, with another model neither.\n\nExamples:\n  freshet score lead\n  freshet score lead --as-of 2026-06-01\n  freshet query lead_list --param day=2026-06-01\n  freshet score smurf && freshet query smurf_review_queue"
 )]
 pub(crate) struct Arguments {
     /// What to score.
@@ -39,16 +40,26 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let as_of = day(arguments.as_of)?;
     let desk = environment::desk().await?;
-    let report = match arguments.kind {
-        Kind::Lead => lead::score(&desk, &Scoring { as_of, version: arguments.version }).await?,
+    let (mut shown, landed, words) = match arguments.kind {
+        Kind::Lead => {
+            let report = lead::score(&desk, &Scoring { as_of, version: arguments.version }).await?;
+            (serde_json::to_value(&report)?, report.landed, leads(&report))
+        }
+        Kind::Smurf => {
+            let report = smurf::score(&desk, &smurf::Scoring { as_of, version: arguments.version }).await?;
+            (serde_json::to_value(&report)?, report.landed, accounts(&report))
+        }
     };
-    let compacted = if arguments.no_compact || report.landed == 0 { None } else { Some(compact().await?) };
+    let compacted = if arguments.no_compact || landed == 0 { None } else { Some(compact().await?) };
     if arguments.json {
-        let mut shown = serde_json::to_value(&report)?;
         shown["compacted"] = serde_json::to_value(&compacted)?;
         say(&serde_json::to_string_pretty(&shown)?);
     } else {
-        print(&report, compacted.as_ref());
+        say(&words);
+        match compacted {
+            Some(compacted) => say(&format!("{} new rows, {} were there already", compacted.rows, compacted.duplicates)),
+            None => say("the scores are in the landing zone: the next compaction stores them"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,16 +69,26 @@ async fn compact() -> Result<freshet_table::Report> {
     freshet_table::compact(&environment::lake().await?, Contract::embedded(), &options, |_| {}).await.context("compact the scores")
 }
 
-fn print(report: &ScoreReport, compacted: Option<&freshet_table::Report>) {
-    say(&format!(
+fn leads(report: &ScoreReport) -> String {
+    let mut words = format!(
         "{} customers and {} prospects scored for {}, {} days ahead, by {}",
         report.customers, report.prospects, report.as_of, report.horizon_days, report.version
-    ));
+    );
     if report.unspoken > 0 {
-        say(&format!("{} people are of a class that the version was not trained on: train again", report.unspoken));
+        words.push_str(&format!("\n{} people are of a class that the version was not trained on: train again", report.unspoken));
     }
-    match compacted {
-        Some(compacted) => say(&format!("{} new rows, {} were there already", compacted.rows, compacted.duplicates)),
-        None => say("the scores are in the landing zone: the next compaction stores them"),
-    }
+    words
+}
+
+fn accounts(report: &smurf::ScoreReport) -> String {
+    let tiers: Vec<String> = report.tiers.iter().map(|(tier, accounts)| format!("{accounts} {tier}")).collect();
+    format!(
+        "{} accounts scored for {} by {}: {}; {} matches of organisers rated\n`freshet query smurf_review_queue --param day={}` shows whom to look at, and why",
+        report.accounts,
+        report.as_of,
+        report.version,
+        if tiers.is_empty() { "none has matches enough".to_owned() } else { tiers.join(", ") },
+        report.rated_matches,
+        report.as_of
+    )
 }

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use chrono::NaiveDate;
 use clap::Args;
 use freshet_lambda::scorer::lead::{self, TrainReport, Training};
+use freshet_lambda::scorer::smurf;
 
 use super::model::{Kind, figures};
 use crate::environment;
@@ -46,6 +47,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
                 print(&report);
             }
         }
+        Kind::Smurf => {
+            let report = smurf::train(&environment::desk().await?, &smurf::Training { as_of, seed: arguments.seed }).await?;
+            if arguments.json {
+                say(&serde_json::to_string_pretty(&report)?);
+            } else {
+                print_verdicts(&report);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,6 +76,14 @@ fn print(report: &TrainReport) {
             [vec![part.part.clone(), part.chosen.clone(), part.rows.to_string()], figures(part.test.as_ref())].concat()
         }),
     );
+    let verdict = if report.is_current { "scores from now on" } else { "does not score" };
+    say(&format!("{} {verdict}: {}", report.version, report.reason));
+}
+
+fn print_verdicts(report: &smurf::TrainReport) {
+    let is_new = if report.was_there { "was on the shelf already" } else { "trained" };
+    say(&format!("version {} {is_new}: {} on {} verdicts", report.version, report.chosen, report.rows));
+    table(&["test rows", "AUC", "PR AUC", "Brier", "ECE", "precision at 10 %"], [figures(report.test.as_ref())]);
     let verdict = if report.is_current { "scores from now on" } else { "does not score" };
     say(&format!("{} {verdict}: {}", report.version, report.reason));
 }
