@@ -14,3 +14,4 @@ mod replay;
 mod running;
 mod s3;
 mod scores_lead;
+mod scores_smurf;

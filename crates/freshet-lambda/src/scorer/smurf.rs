@@ -238,7 +238,7 @@ fn seed_of(as_of: NaiveDate) -> u64 {
 fn columns(row: &SmurfScore) -> Map<String, Value> {
     let [reason_1, reason_2, reason_3] = row.reasons.each_ref().map(|reason| (!reason.is_empty()).then_some(reason.as_str()));
     let columns = json!({
-        "account": row.account, "player_id": row.player_id, "as_of": row.as_of, "tier": row.tier, "proposal": row.proposal,
+        "account": row.account, "player_id": row.player_id, "as_of": row.as_of, "cut_off_at": format!("{} 00:00:00.000", row.as_of), "tier": row.tier, "proposal": row.proposal,
         "score": row.score, "percentile": row.percentile, "probability": row.probability, "base_rate": row.base_rate,
         "matches": row.matches, "won": row.won, "level": row.level, "rating": row.rating, "rating_deviation": row.rating_deviation,
         "reason_1": reason_1, "reason_2": reason_2, "reason_3": reason_3,
