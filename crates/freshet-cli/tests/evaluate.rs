@@ -99,8 +99,8 @@ fn a_frame_is_judged_and_what_is_left_out_is_said() {
     assert!(said.contains("channel is text") && said.contains("line 2") && said.contains("no use of flat"), "{said}");
 
     // The same rows however they are written.
-    let quoted: String =
-        table.lines().map(|line| format!("{}\r\n", line.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(";"))).collect();
+    let quote = |line: &str| line.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(";");
+    let quoted = table.lines().map(quote).collect::<Vec<_>>().join("\r\n");
     for (name, content) in [
         ("frame.csv.gz", packed(table.as_bytes())),
         ("frame.tsv", table.replace(',', "\t").into_bytes()),

@@ -117,12 +117,11 @@ fn gather<R: Read>(first: &[Row], rows: &mut Rows<R>, places: Places, form: Form
             return Ok(Gathered::Rival(*rival));
         }
         let quantity = places.quantity.and_then(|place| amount(row.get(place)));
-        match (text(row, places.customer), day, amount(row.get(places.amount))) {
-            (Some(customer), Some(day), Some(amount)) => collector.add(customer, day_number(day), amount, quantity),
-            (None, _, _) | (_, None, _) | (_, _, None) => {
-                rejected += 1;
-                first_rejected.get_or_insert(line);
-            }
+        if let (Some(customer), Some(day), Some(amount)) = (text(row, places.customer), day, amount(row.get(places.amount))) {
+            collector.add(customer, day_number(day), amount, quantity);
+        } else {
+            rejected += 1;
+            first_rejected.get_or_insert(line);
         }
     }
     Ok(Gathered::Whole(Reading { ledger: collector.finish(), rows: read, rejected, first_rejected }))

@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_table_larger_than_the_sample_is_read_whole() {
-        let text: String = (0..30_000).map(|row| format!("{row};x{row};1,5\n")).collect();
+        let text = (0..30_000).map(|row| format!("{row};x{row};1,5")).collect::<Vec<_>>().join("\n");
         let found = rows(text.as_bytes());
         assert_eq!(found.len(), 30_000);
         assert_eq!(found[29_999], (30_000, vec!["29999".to_owned(), "x29999".to_owned(), "1,5".to_owned()]));

@@ -180,7 +180,7 @@ mod tests {
             format!("\u{feff}{}", text.replace('\n', "\r\n")),
             text.replace(',', ";").replace("1.5", "1,5"),
             text.replace(',', "\t"),
-            text.lines().map(|line| format!("\"{}\"\n", line.replace(',', "\",\""))).collect(),
+            text.lines().map(|line| format!("\"{}\"", line.replace(',', "\",\""))).collect::<Vec<_>>().join("\n"),
         ] {
             let found = read(other.as_bytes(), &Selection::default()).expect("a frame").labelled;
             assert_eq!(found.sha256(), expected.sha256(), "{other:?}");

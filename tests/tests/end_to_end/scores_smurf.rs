@@ -1,6 +1,13 @@
 //! Accounts above their record over the lake: matches become a queue that a second run does not change, ratings are of an
 //! organiser's matches alone, verdicts teach a model, and nothing looks past its cut-off.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a made-up world has small numbers"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -62,8 +69,8 @@ fn matches(players: &[Player], state: &mut u64) -> Vec<(&'static str, Value)> {
     let mut rows = Vec::new();
     for number in 0..MATCHES {
         let (event, minutes) = (format!("match-{number}"), 20.0 + 15.0 * share(state));
-        let begun = begin + TimeDelta::minutes(i64::from((115_000.0 * share(state)) as i32));
-        let ended = begun + TimeDelta::seconds(i64::from((minutes * 60.0) as i32));
+        let started = begin + TimeDelta::minutes(i64::from((115_000.0 * share(state)) as i32));
+        let ended = started + TimeDelta::seconds(i64::from((minutes * 60.0) as i32));
         let mut drawn: Vec<&Player> = Vec::new();
         while drawn.len() < 10 {
             let player = &players[(share(state) * ACCOUNTS as f64) as usize];
@@ -74,9 +81,9 @@ fn matches(players: &[Player], state: &mut u64) -> Vec<(&'static str, Value)> {
         let form: Vec<f64> = drawn.iter().map(|player| player.skill + 0.6 * bell(state)).collect();
         let ahead = form[..5].iter().sum::<f64>() - form[5..].iter().sum::<f64>();
         let first_wins = share(state) < 1.0 / (1.0 + (-0.4 * ahead).exp());
-        let seconds = (ended - begun).num_seconds();
+        let seconds = (ended - started).num_seconds();
         let code = (number % ORGANISED == 0).then_some("EUW1-CUP");
-        let shared = json!({ "event_id": event, "occurred_at": text(ended), "topic": "match-v5", "match_id": event, "started_at": text(begun), "queue_id": if code.is_some() { 0 } else { 420 }, "duration": seconds });
+        let shared = json!({ "event_id": event, "occurred_at": text(ended), "topic": "match-v5", "match_id": event, "started_at": text(started), "queue_id": if code.is_some() { 0 } else { 420 }, "duration": seconds });
         let with = |more: Value| {
             let mut row = shared.as_object().unwrap().clone();
             row.extend(more.as_object().unwrap().clone());

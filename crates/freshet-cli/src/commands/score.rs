@@ -70,14 +70,14 @@ async fn compact() -> Result<freshet_table::Report> {
 }
 
 fn leads(report: &ScoreReport) -> String {
-    let mut words = format!(
+    let words = format!(
         "{} customers and {} prospects scored for {}, {} days ahead, by {}",
         report.customers, report.prospects, report.as_of, report.horizon_days, report.version
     );
-    if report.unspoken > 0 {
-        words.push_str(&format!("\n{} people are of a class that the version was not trained on: train again", report.unspoken));
+    if report.unspoken == 0 {
+        return words;
     }
-    words
+    format!("{words}\n{} people are of a class that the version was not trained on: train again", report.unspoken)
 }
 
 fn accounts(report: &smurf::ScoreReport) -> String {

@@ -6,7 +6,7 @@ mod accounts;
 mod leads;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Trains and judges on a ready frame.
-fn on_frame(path: &PathBuf, arguments: &FrameArguments, options: &Options) -> Result<(Model, Evaluation)> {
+fn on_frame(path: &Path, arguments: &FrameArguments, options: &Options) -> Result<(Model, Evaluation)> {
     let tried = || format!("evaluate on {}", path.display());
     let selection = Selection { ignore: arguments.ignore.clone(), conditions: arguments.conditions.clone() };
     let reading = text::read(path, |source| frame_text::read(source, &selection)).with_context(tried)?;
@@ -112,11 +112,14 @@ fn note(model: &Model, evaluation: &Evaluation) {
     }
 }
 
+/// A figure and its interval.
+type Figure = (Option<f64>, Option<[f64; 2]>);
+
 /// Prints the figures for people.
 fn print(model: &Model, evaluation: &Evaluation) {
     let (raw, calibrated) = (&evaluation.raw, &evaluation.calibrated);
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
-    let row = |name: &str, of: fn(&Metrics) -> (Option<f64>, Option<[f64; 2]>)| {
+    let row = |name: &str, of: fn(&Metrics) -> Figure| {
         let (value, interval) = of(calibrated);
         let interval = interval.map_or_else(String::new, |[low, high]| format!("{low:.4} to {high:.4}"));
         vec![name.to_owned(), number(of(raw).0), number(value), interval]

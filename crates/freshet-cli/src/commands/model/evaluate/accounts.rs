@@ -72,7 +72,8 @@ struct Injected {
     seeds: u64,
     auc_after_5: Option<f64>,
     auc_after_10: Option<f64>,
-    injected: Vec<Found>,
+    #[serde(rename = "injected")]
+    found: Vec<Found>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -117,7 +118,7 @@ fn on_matches(path: &Path, arguments: &Arguments) -> Result<()> {
             let found = inject(&games, seeds, 0.0, |_| progress.advance(1))?;
             progress.finish();
             let auc = |after: u32| found.iter().find(|found| found.games == after).map(|found| found.auc);
-            Some(Injected { seeds, auc_after_5: auc(5), auc_after_10: auc(10), injected: found })
+            Some(Injected { seeds, auc_after_5: auc(5), auc_after_10: auc(10), found })
         }
         None => None,
     };
@@ -152,7 +153,7 @@ fn print_matches(judged: &Judged) {
     say(&format!("\nNew accounts of strong players told from others by their first games, over {} seeds (area under the curve)", injected.seeds));
     table(
         &["after games", "score", "rating alone", "share won alone", "accounts a seed", "others in all"],
-        injected.injected.iter().map(|found| {
+        injected.found.iter().map(|found| {
             vec![
                 found.games.to_string(),
                 format!("{:.4}", found.auc),
