@@ -15,6 +15,7 @@ pub mod choice;
 pub mod choose;
 mod day;
 pub mod digits;
+pub mod drift;
 pub mod error;
 pub mod evaluate;
 pub mod feature;

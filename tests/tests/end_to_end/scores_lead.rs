@@ -9,7 +9,13 @@ use aws_sdk_s3::primitives::ByteStream;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use freshet_ingest::time::Millis;
 use freshet_lambda::scorer::{Desk, lead};
+use freshet_lambda::scorer::shelf::Shelf;
 use freshet_lead::lake::Seen;
+use freshet_ml::frame::{Column, Frame, Labelled};
+use freshet_ml::frozen::{self, Origin};
+use freshet_ml::given::given;
+use freshet_ml::options::Options;
+use freshet_ml::split::Part;
 use freshet_query::{Registration, register};
 use freshet_schema::Contract;
 use freshet_table::{Lake, compact};
@@ -165,6 +171,8 @@ fn train_and_score(up: &Up) {
     assert_eq!(second["version"], report["version"]);
     assert_eq!(state(), once, "a second run for the day");
     rows_say_what_they_must(up, &as_of, &first);
+    let drifted = up.rows("SELECT model, count(*) AS features, max(drift_index) AS most FROM model_drift GROUP BY model ORDER BY model");
+    assert!(drifted.len() == 2 && drifted.iter().all(|row| number(&row["features"]) > 10.0 && number(&row["most"]) > 0.0), "{drifted:?}");
 }
 
 fn rows_say_what_they_must(up: &Up, as_of: &str, trained: &Value) {
@@ -329,5 +337,65 @@ async fn no_feature_of_the_lake_sees_past_the_cut_off() {
         assert_ne!(now, last, "{table} is not looked at");
         last = now;
     }
+    running.stop().await.unwrap();
+}
+
+/// Shelves a version whose one model gives a feature as it is, on ten rows of which half have the label.
+async fn shelve(shelf: &Shelf<'_>, version: &str, feature: &str, horizon_days: u32, part: Part) {
+    let labels: Vec<bool> = (0..10).map(|row| row % 2 == 0).collect();
+    let column = |yes: f64, no: f64| Column::Number(labels.iter().map(|label| if *label { yes } else { no }).collect());
+    let columns = vec![("good".to_owned(), column(0.9, 0.2)), ("bad".to_owned(), column(0.4, 0.6))];
+    let frame = Frame::new(columns).unwrap();
+    let labelled = Labelled::new(frame.clone(), labels, vec![part; 10]).unwrap();
+    let options = Options { name: format!("lead-{version}"), kind: "lead".to_owned(), ..Options::default() };
+    let mut model = given(&frame, &labelled, &options, feature, "a test").unwrap();
+    model.training.horizon_days = Some(horizon_days);
+    let origin = |row: usize| Origin { person: format!("p{row}"), cut_off: "2026-06-01".to_owned() };
+    let text = frozen::write(&labelled, &(0..10).map(origin).collect::<Vec<_>>()).unwrap();
+    shelf.put_model(version, "customers", &model, &text).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_scores_only_when_it_beats_the_current_one() {
+    let home = tempfile::tempdir().unwrap();
+    let (running, config) = aws(home.path()).await;
+    let s3 = s3(&config);
+    let shelf = Shelf::new(&s3, BUCKET, lead::KIND);
+    assert!(shelf.versions().await.unwrap().is_empty() && shelf.current().await.unwrap().is_none());
+    assert!(shelf.models("nothing").await.is_err() && shelf.models("../escape").await.is_err());
+    for (version, feature, horizon, part) in [
+        ("a", "bad", 30, Part::Test),
+        ("b", "good", 30, Part::Test),
+        ("c", "bad", 30, Part::Test),
+        ("d", "good", 90, Part::Test),
+        ("e", "good", 30, Part::Train),
+    ] {
+        shelve(&shelf, version, feature, horizon, part).await;
+    }
+    assert_eq!(shelf.versions().await.unwrap(), ["a", "b", "c", "d", "e"]);
+    let (passes, why) = lead::gate(&shelf, "a").await.unwrap();
+    assert!(passes && why.contains("none"), "{why}");
+    shelf.promote("a", &why).await.unwrap();
+    assert!(lead::gate(&shelf, "a").await.unwrap().0, "the current one stays");
+    let (passes, why) = lead::gate(&shelf, "b").await.unwrap();
+    assert!(passes && why.contains("10 rows"), "{why}");
+    shelf.promote("b", &why).await.unwrap();
+    assert_eq!(shelf.current().await.unwrap().unwrap().version, "b");
+    for (version, reason) in [("c", "no better"), ("d", "another horizon"), ("e", "no label has matured")] {
+        let (passes, why) = lead::gate(&shelf, version).await.unwrap();
+        assert!(!passes && why.contains(reason), "{version}: {why}");
+    }
+    // A frame that is not the training's is refused; one that an erasure took leaves nothing to judge by.
+    let models = shelf.models("c").await.unwrap();
+    shelf.write("c", "customers.csv.gz", freshet_ingest::envelope::gzip(b"person,cut_off,y,split,good,bad\np,d,1,test,0.5,0.5\n")).await.unwrap();
+    assert!(shelf.frame("c", "customers", &models["customers"]).await.unwrap_err().to_string().contains("not what the training wrote"));
+    s3.delete_object().bucket(BUCKET).key("models/lead/c/customers.csv.gz").send().await.unwrap();
+    assert_eq!(shelf.frame("c", "customers", &models["customers"]).await.unwrap(), None);
+    assert!(!lead::gate(&shelf, "c").await.unwrap().0);
+    // A model file of another version is refused by its name.
+    let text = String::from_utf8(shelf.read("b", "customers.json").await.unwrap().unwrap()).unwrap();
+    shelf.write("b", "customers.json", text.replacen("\"version\": 1", "\"version\": 2", 1).into_bytes()).await.unwrap();
+    let refused = shelf.models("b").await.unwrap_err();
+    assert!(std::error::Error::source(&refused).unwrap().to_string().contains("lead-b"), "{refused}");
     running.stop().await.unwrap();
 }
