@@ -448,7 +448,19 @@ placed AS (
         lag(day) OVER (PARTITION BY subject, kind ORDER BY day, happened_at, account, id) AS day_before,
         row_number() OVER (PARTITION BY subject, kind ORDER BY happened_at DESC, account, id) AS place,
         row_number() OVER (PARTITION BY subject, kind ORDER BY rated_at DESC NULLS LAST, account, id) AS rating_place,
-        row_number() OVER (PARTITION BY subject ORDER BY began_at NULLS LAST, account, id, kind) AS place_from_first
+        row_number() OVER (
+            PARTITION BY subject
+            ORDER BY
+                CASE WHEN source_name IS NULL OR kind = 'no_sale' THEN 1 ELSE 0 END,
+                began_at NULLS LAST,
+                account,
+                id,
+                kind
+        ) AS source_place,
+        row_number() OVER (
+            PARTITION BY subject, kind
+            ORDER BY CASE WHEN reply_seconds IS NULL THEN 1 ELSE 0 END, happened_at DESC, account, id
+        ) AS reply_place
     FROM resolved
     WHERE subject IS NOT NULL
 ),
@@ -475,7 +487,7 @@ people AS (
         count_if(is_purchase_day) AS purchase_days,
         CAST(sum(CASE WHEN is_purchase_day THEN day_amount END) AS double) AS m_sum,
         CAST(max(CASE WHEN is_purchase_day THEN day_amount END) AS double) AS m_max,
-        CAST(max_by(day_amount, day) FILTER (WHERE is_purchase_day) AS double) AS m_last,
+        CAST(max(CASE WHEN kind = 'purchase' AND place = 1 THEN day_amount END) AS double) AS m_last,
         CAST(sum(CASE WHEN kind = 'purchase' THEN pieces END) AS double) AS q_sum,
         stddev_pop(CASE WHEN is_purchase_day THEN CAST(date_diff('day', day_before, day) AS double) END) AS gap_std,
         count_if(is_purchase_day AND is_in_30) AS n_30,
@@ -492,13 +504,13 @@ people AS (
         max(CASE WHEN kind = 'checkout' AND place = 1 THEN pieces END) AS checkout_items,
         max(CASE WHEN kind = 'cart' THEN day END) AS cart_day,
         count_if(kind = 'cart' AND is_in_30) AS carts_30,
-        min_by(source_name, place_from_first) FILTER (WHERE source_name IS NOT NULL AND kind <> 'no_sale') AS source,
+        max(CASE WHEN source_place = 1 AND kind <> 'no_sale' THEN source_name END) AS source,
         min(CASE WHEN kind <> 'no_sale' THEN CAST(began_at AS date) END) AS first_sign,
         count_if(kind = 'ticket' AND is_in_30) AS tickets_30,
         count_if(kind = 'ticket' AND is_in_90) AS tickets_90,
         count_if(is_open) AS open_tickets,
         max(CASE WHEN kind = 'ticket' THEN day END) AS ticket_day,
-        min_by(reply_seconds, place) FILTER (WHERE reply_seconds IS NOT NULL) AS reply_seconds,
+        max(CASE WHEN reply_place = 1 THEN reply_seconds END) AS reply_seconds,
         max(CASE WHEN rating_place = 1 THEN score END) AS last_satisfaction,
         max(bad_at) AS bad_at,
         count(DISTINCT CASE WHEN kind NOT IN ('no_sale', 'refund') THEN source END) AS providers

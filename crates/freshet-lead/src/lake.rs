@@ -220,8 +220,11 @@ pub(crate) mod tests {
         WHO.into_iter().rev().chain(SIGNS).chain([CHANNEL]).chain(PURCHASES).collect()
     }
 
-    /// Seen people, each by subject, key, and the values that are not NULL.
-    pub(crate) fn seen(rows: &[(&str, bool, &[(&str, &str)])]) -> Result<Seen, crate::error::Error> {
+    /// A subject, whether it is a key, and the values that are not NULL.
+    pub(crate) type Told<'a> = (&'a str, bool, &'a [(&'a str, &'a str)]);
+
+    /// Seen people.
+    pub(crate) fn seen(rows: &[Told<'_>]) -> Result<Seen, crate::error::Error> {
         let mut collector = Collector::new(columns())?;
         for (subject, has_key, values) in rows {
             let cell = |name: &&str| match *name {
@@ -239,7 +242,7 @@ pub(crate) mod tests {
 
     #[test]
     fn customers_and_prospects_are_told_apart_and_keep_their_own_features() {
-        let rows: [(&str, bool, &[(&str, &str)]); 3] = [
+        let rows: [Told<'_>; 3] = [
             ("a", true, &[("freq", "2"), ("recency", "10"), ("tenure", "100"), ("lead_age", "120"), ("source", "web")]),
             ("acme/11", false, &[("lead_age", "3"), ("checkout_value", "1.5E2"), ("source", "")]),
             ("c", true, &[("freq", "0"), ("recency", "5"), ("tenure", "5"), ("lead_age", "5")]),
@@ -264,7 +267,7 @@ pub(crate) mod tests {
     #[test]
     fn rows_that_are_not_the_querys_are_refused_by_name() {
         assert!(Collector::new(["subject"]).expect_err("refused").to_string().contains("customer_key"));
-        let rows: [(&str, bool, &[(&str, &str)]); 1] = [("a", true, &[("freq", "2"), ("m_sum", "much")])];
+        let rows: [Told<'_>; 1] = [("a", true, &[("freq", "2"), ("m_sum", "much")])];
         let refused = seen(&rows).expect_err("refused").to_string();
         assert!(refused.contains("m_sum") && refused.contains("row 1"), "{refused}");
     }

@@ -77,13 +77,13 @@ impl Shares {
 #[cfg(test)]
 mod tests {
     use super::Shares;
-    use crate::lake::tests::seen;
+    use crate::lake::tests::{Told, seen};
 
     #[test]
     fn shares_follow_labels_and_stay_near_the_guess_without_them() {
         let rows: Vec<(String, [(&str, &str); 2])> =
             (0..200).map(|row| (format!("p{row}"), [("lead_age", "5"), ("checkout_age", if row % 2 == 0 { "3" } else { "90" })])).collect();
-        let rows: Vec<(&str, bool, &[(&str, &str)])> = rows.iter().map(|(name, values)| (name.as_str(), true, values.as_slice())).collect();
+        let rows: Vec<Told<'_>> = rows.iter().map(|(name, values)| (name.as_str(), true, values.as_slice())).collect();
         let frame = seen(&rows).expect("people").prospects.frame;
         let nothing = Shares::fit(&frame, &[]);
         assert!(nothing.of(&frame).iter().all(|share| (share - 0.05).abs() < 1e-12));

@@ -17,6 +17,7 @@ pub mod choose;
 mod day;
 pub mod delimited;
 pub mod digits;
+pub mod drift;
 pub mod error;
 pub mod evaluate;
 pub mod feature;

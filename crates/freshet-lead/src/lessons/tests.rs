@@ -11,7 +11,7 @@ use freshet_ml::split::Part;
 
 use super::{Class, Course, Lesson, Look, cut_offs, learn, score_population};
 use crate::features::{NAMES, features};
-use crate::lake::tests::seen;
+use crate::lake::tests::{Told, seen};
 use crate::lake::{Seen, number as values};
 use crate::ledger::{Ledger, number};
 use crate::score::Occasion;
@@ -51,7 +51,7 @@ fn look_at(ledger: &Ledger, cut_off: NaiveDate, prospects: usize) -> (Seen, Hash
         .iter()
         .map(|(name, row)| (name.as_str(), row.iter().map(|(column, value)| (*column, value.as_str())).collect()))
         .collect();
-    let rows: Vec<(&str, bool, &[(&str, &str)])> = borrowed.iter().map(|(name, row)| (*name, true, row.as_slice())).collect();
+    let rows: Vec<Told<'_>> = borrowed.iter().map(|(name, row)| (*name, true, row.as_slice())).collect();
     (seen(&rows).expect("people"), buyers)
 }
 
@@ -111,8 +111,8 @@ fn customers_and_prospects_are_learned_apart_to_the_same_bytes_and_beat_recency(
         let newest = lesson.backtests.last().expect("a backtest");
         assert_eq!(Some(newest.auc), lesson.model.metrics.test.map(|metrics| metrics.auc), "the newest is the test");
         if class == Class::Customers {
-            let (test, labels) = lesson.frame.part(Part::Test);
-            let recency = roc_auc(&labels, &values(&test, "recency").iter().map(|days| -days).collect::<Vec<_>>());
+            let (judged, labels) = lesson.frame.part(Part::Test);
+            let recency = roc_auc(&labels, &values(&judged, "recency").iter().map(|days| -days).collect::<Vec<_>>());
             assert_eq!(newest.baseline_auc, recency);
             assert!(newest.auc > recency, "{newest:?}");
         }

@@ -10,7 +10,7 @@ use freshet_ml::frozen;
 use freshet_ml::gate::{self, Comparison};
 use freshet_ml::metrics::Metrics;
 use freshet_ml::plot;
-use freshet_ml::split;
+use freshet_ml::split::Part;
 use serde::Serialize;
 
 use super::{Desk, KIND, buyers, features};
@@ -63,12 +63,12 @@ pub struct TrainReport {
     /// Why, or why not.
     pub reason: String,
     /// Its models.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Trained>,
 }
 
 /// One model of a version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Part {
+pub struct Trained {
     /// Its name.
     pub part: String,
     /// Who was chosen.
@@ -118,7 +118,7 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
         shelve(&shelf, &version, &lessons).await?;
     }
     let (is_current, reason) = promote(&shelf, &version).await?;
-    let parts = lessons.iter().map(|(part, lesson)| Part {
+    let parts = lessons.iter().map(|(part, lesson)| Trained {
         part: (*part).to_owned(),
         chosen: lesson.model.choice.chosen.clone(),
         rows: lesson.frame.labels().len(),
@@ -178,7 +178,7 @@ pub async fn gate(shelf: &Shelf<'_>, version: &str) -> Result<(bool, String), Er
     let mut found = Comparison::default();
     for (part, model) in &candidate {
         let (Some(before), Some(frame)) = (present.get(part), shelf.frame(version, part, model).await?) else { continue };
-        let (test, labels) = frame.part(split::Part::Test);
+        let (test, labels) = frame.part(Part::Test);
         let fitting = |model| frame_for(model, &test).map_err(Error::models("compare models"));
         let candidate = gate::loss(model, &fitting(model)?, &labels).map_err(Error::models("compare models"))?;
         let Ok(present) = gate::loss(before, &fitting(before)?, &labels) else {
