@@ -49,7 +49,9 @@ pub fn of_numbers(before: &[f64], now: &[f64]) -> Drift {
     let bin = |value: f64| if value.is_finite() { 1 + edges.partition_point(|&edge| edge <= value) } else { 0 };
     let count = |values: &[f64]| {
         let mut counts = vec![0.0; edges.len() + 2];
-        values.iter().for_each(|&value| counts[bin(value)] += 1.0);
+        for &value in values {
+            counts[bin(value)] += 1.0;
+        }
         counts
     };
     let mean = |values: &[f64]| {
