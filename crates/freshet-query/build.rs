@@ -1,25 +1,15 @@
-//! Embeds `queries/*.sql`, so that a binary carries its catalogue.
+//! Embeds the `.sql` files of `queries/` and its folders, so that a binary carries its catalogue.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets the manifest folder"));
     let queries = manifest.join("../../queries");
     println!("cargo::rerun-if-changed={}", queries.display());
-    let entries = match fs::read_dir(&queries) {
-        Ok(entries) => entries.collect(),
-        // Git keeps no empty folder: a tree without queries has an empty catalogue.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => panic!("read {}: {error}", queries.display()),
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .into_iter()
-        .map(|entry| entry.expect("a folder that was opened can be listed").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .map(|path| path.canonicalize().expect("a file that was listed is there"))
-        .collect();
+    let mut paths = Vec::new();
+    collect(&queries, &mut paths);
     paths.sort();
     let mut listing = String::from("&[\n");
     for path in paths {
@@ -30,4 +20,22 @@ fn main() {
     listing.push_str("]\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets the output folder")).join("query_files.rs");
     fs::write(&out, listing).unwrap_or_else(|error| panic!("write {}: {error}", out.display()));
+}
+
+/// The files of a folder and of those in it; names are one list, whatever the folder.
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Git keeps no empty folder: a tree without queries has an empty catalogue.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => panic!("read {}: {error}", folder.display()),
+    };
+    for entry in entries {
+        let path = entry.expect("a folder that was opened can be listed").path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "sql") {
+            paths.push(path.canonicalize().expect("a file that was listed is there"));
+        }
+    }
 }

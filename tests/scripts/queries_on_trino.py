@@ -104,7 +104,7 @@ def full_row(table, contract, index, given):
     row |= given
     if "payload_hash" in columns:
         row["payload_hash"] = given.get("payload_hash", row["event_id"])
-    row["dt"] = given.get("dt") or (row.get("occurred_at") or row["counted_at"])[:10]
+    row["dt"] = given.get("dt") or (row.get("occurred_at") or row.get("counted_at") or row["as_of"])[:10]
     return row
 
 
@@ -258,7 +258,7 @@ def main():
     }
     contract = contract_of(arguments.contract)
     repeated = list(event_tables(contract))
-    queries = [read_query(path, repeated) for path in sorted(QUERIES.glob("*.sql"))]
+    queries = [read_query(path, repeated) for path in sorted(QUERIES.glob("**/*.sql"))]
     trino = Trino(arguments.trino_server, "delta", lake.database)
     if not arguments.keep_tables:
         client = boto3.client(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
+use freshet_lambda::scorer::Desk;
 use freshet_query::{Registered, Registration, Run};
 use freshet_schema::Contract;
 use freshet_table::Lake;
@@ -46,6 +47,20 @@ pub(crate) fn s3(aws: &SdkConfig) -> aws_sdk_s3::Client {
 pub(crate) async fn lake() -> Result<Lake> {
     let bucket = bucket()?;
     Lake::connect(&aws().await, &bucket).context("connect to the lake")
+}
+
+/// What the scorer works with.
+pub(crate) async fn desk() -> Result<Desk> {
+    let (aws, bucket) = (aws().await, bucket()?);
+    Ok(Desk {
+        athena: aws_sdk_athena::Client::new(&aws),
+        s3: s3(&aws),
+        output_location: Some(results(&bucket)),
+        bucket,
+        database: database(),
+        workgroup: workgroup(),
+        timeout: QUERY_TIMEOUT,
+    })
 }
 
 /// Where query results go.

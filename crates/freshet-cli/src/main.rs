@@ -53,6 +53,12 @@ enum Command {
     Queries(commands::queries::Arguments),
     /// Run a named query or a statement.
     Query(commands::query::Arguments),
+    /// Train models on the lake; a new one scores if it beats the current one.
+    Train(commands::train::Arguments),
+    /// Score everyone of a day, as rows of the lake.
+    Score(commands::score::Arguments),
+    /// Show the models of a lake, and which of them scores; judge them on files.
+    Model(commands::model::Arguments),
     /// Build the functions, pack them for Lambda, and judge the packages.
     Package(commands::package::Arguments),
     /// Take what is stored through today's code again: raw records, rejects, errors, spilled ones.
@@ -105,6 +111,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tables(arguments) => commands::tables::run(&arguments).await,
         Command::Queries(arguments) => commands::queries::run(&arguments),
         Command::Query(arguments) => commands::query::run(arguments).await,
+        Command::Train(arguments) => Box::pin(commands::train::run(arguments)).await,
+        Command::Score(arguments) => Box::pin(commands::score::run(arguments)).await,
+        Command::Model(arguments) => commands::model::run(arguments).await,
         Command::Deploy(arguments) => commands::deploy::run(arguments).await,
         Command::Destroy(arguments) => commands::destroy::run(arguments).await,
         Command::Stages(arguments) => commands::stages::run(&arguments).await,

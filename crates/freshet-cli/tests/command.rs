@@ -25,7 +25,7 @@ fn text(bytes: &[u8]) -> String {
 fn every_subcommand_has_help_with_examples() {
     let commands = [
         "demo", "up", "send", "verify", "flush", "compact", "replay", "import", "tables", "erase", "privacy", "queries", "query",
-        "package", "deploy", "destroy", "stages", "schema", "source",
+        "package", "deploy", "destroy", "stages", "schema", "source", "train", "score", "model",
     ];
     let list = text(&freshet(&["--help"]).stdout);
     for command in commands {

@@ -9,6 +9,10 @@ use crate::error::Error;
 
 /// The lake's bucket.
 pub const BUCKET: &str = "FRESHET_BUCKET";
+/// The database of the lake's tables.
+pub const DATABASE: &str = "FRESHET_DATABASE";
+/// The workgroup that queries run in.
+pub const WORKGROUP: &str = "FRESHET_WORKGROUP";
 /// The Firehose delivery stream.
 pub const STREAM: &str = "FRESHET_STREAM";
 /// Signing secrets: `source=secret` or `source/account=secret`, separated by white space; the same owner twice while

@@ -61,6 +61,52 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A query of the scorer has no answer, or one of another form.
+    #[error("ask {query} for scores")]
+    Ask {
+        /// The query.
+        query: &'static str,
+        /// What stopped it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A model could not be trained, read, written or used.
+    #[error("{tried}")]
+    Models {
+        /// What was tried.
+        tried: &'static str,
+        /// What stopped it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no such version.
+    #[error("find the {kind} model {version}: it is not on the shelf")]
+    UnknownModel {
+        /// The kind.
+        kind: &'static str,
+        /// The version.
+        version: String,
+    },
+    /// No version has been promoted.
+    #[error("find the current {kind} model: none has been promoted, so train one first")]
+    NoModel {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// A file of a version is not what its training wrote.
+    #[error("read {file} of a model: it is not what the training wrote")]
+    DamagedModel {
+        /// The file.
+        file: String,
+    },
+    /// There is nobody to learn about.
+    #[error("train the {kind} model: the lake knows nobody by {as_of}")]
+    Nobody {
+        /// The kind.
+        kind: &'static str,
+        /// The day.
+        as_of: String,
+    },
     /// The compaction stopped.
     #[error("compact the lake")]
     Compact {
@@ -71,6 +117,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn models<E: std::error::Error + Send + Sync + 'static>(tried: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self::Models { tried, source: Box::new(source) }
+    }
+
     pub(crate) fn tables(tried: &'static str) -> impl Fn(freshet_table::Error) -> Self {
         move |source| Self::Tables { tried, source: Box::new(source) }
     }

@@ -1,4 +1,4 @@
-//! The functions: receiver, transformer, compactor; and what an operator runs beside them: replay, import. Each takes its
+//! The functions: receiver, transformer, compactor, scorer; and what an operator runs beside them: replay, import. Each takes its
 //! clients and the time as arguments; the binaries in `bin/` only wire them to Lambda, and the command wires them to
 //! loopback. There is no other code path.
 
@@ -11,5 +11,6 @@ mod objects;
 mod pointed;
 pub mod receiver;
 pub mod replay;
+pub mod scorer;
 pub mod secrets;
 pub mod transformer;

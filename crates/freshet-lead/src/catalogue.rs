@@ -7,7 +7,7 @@
 use freshet_ml::feature::Feature;
 
 /// Name, definition, group, phrase.
-const FEATURES: [[&str; 4]; 40] = [
+const FEATURES: [[&str; 4]; 41] = [
     ["recency", "days from the last day with a purchase to the cut-off", "recency", "last ordered {value} days ago, typically {typical}"],
     ["tenure", "days from the first day with a purchase to the cut-off", "tenure", "customer for {value} days, typically {typical}"],
     ["freq", "days with a purchase, after the first", "frequency", "came back {value} times"],
@@ -33,6 +33,12 @@ const FEATURES: [[&str; 4]; 40] = [
         "BG/NBD probability of a purchase within the horizon, fitted at the cut-off",
         "purchase pattern",
         "pattern of orders: {value} by BG/NBD, typically {typical}",
+    ],
+    [
+        "share",
+        "share of earlier leads with the same signs that bought within the horizon, drawn towards the share of all",
+        "leads like this",
+        "of leads with the same signs {value} bought, typically {typical}",
     ],
     ["refund_sum", "sum of refunds", "refunds", "refunded {value} in all"],
     ["refunds_90", "refunds in the last 90 days", "refunds", "{value} refunds in 90 days"],

@@ -6,25 +6,47 @@ use chrono::NaiveDate;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The text of a table cannot be read as rows.
-    #[error("read transactions at line {line}")]
+    #[error("read transactions")]
     UnreadableTable {
-        /// The line, from 1.
-        line: u64,
-        /// What the parser says.
+        /// Where and why.
         #[source]
-        source: csv::Error,
+        source: freshet_ml::error::Error,
     },
     /// A column that is needed is not there.
-    #[error("read transactions: there is no column {column}")]
+    #[error("read transactions: there is no column {column}; there are: {known}")]
     MissingColumn {
         /// The column, by name or number.
         column: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// The lake's query does not have a column that is needed.
+    #[error("read features: there is no column {column}")]
+    MissingFeature {
+        /// The column.
+        column: String,
+    },
+    /// A row of the lake's query does not say what its column promises.
+    #[error("read features: column {column} of row {row} is no number")]
+    UnreadableFeature {
+        /// The column.
+        column: String,
+        /// The row, from 1.
+        row: usize,
     },
     /// No known way of writing dates fits the column.
-    #[error("read transactions: no date in column {column}")]
+    #[error("read transactions: fewer than half of the rows have a date in column {column}, as of line {line}")]
     NoDates {
         /// The column.
         column: String,
+        /// The first line without one.
+        line: u64,
+    },
+    /// No row is whole.
+    #[error("read transactions: none of {rows} rows has a customer, a date and an amount")]
+    NoTransactions {
+        /// Rows that were read.
+        rows: usize,
     },
     /// Nobody had bought before the cut-off.
     #[error("look at customers before {cut_off}: nobody has bought")]

@@ -1,16 +1,20 @@
-//! A ledger from text: CSV with a header, or columns by number in a file separated by white space or commas.
+//! A ledger from text: a table with a header, or columns by number in a file separated by white space or else.
 //!
 //! Columns by number count from 1; from 0 where one of them is 0, or where only that reads dates. The way of writing
-//! dates is the first of `FORMATS` that fits most of the first rows. A row without customer, date or amount is
-//! counted and left out.
+//! dates is the first that fits the most of the first rows; where two fit as well, as with days and months below 13,
+//! a later row that only the other can read decides, and the text is read again. A row without customer, date or
+//! amount is counted and left out.
 
-use chrono::NaiveDate;
+use std::io::{self, Read};
+
+use csv::ByteRecord;
+use freshet_ml::delimited::{Number, Rows, listed, number};
+use freshet_ml::error::Error as TableError;
+use freshet_ml::moment::{Form, forms_of};
 
 use crate::error::Error;
-use crate::ledger::{Collector, Ledger, number};
+use crate::ledger::{Collector, Ledger, number as day_number};
 
-/// Ways of writing dates; what follows the date is not read.
-const FORMATS: [&str; 7] = ["%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m/%d/%y"];
 /// Rows that decide the way of writing dates.
 const SAMPLE: usize = 2_000;
 
@@ -36,6 +40,8 @@ pub struct Reading {
     pub rows: usize,
     /// Rows that were left out for want of customer, date or amount.
     pub rejected: usize,
+    /// The line of the first of them.
+    pub first_rejected: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,112 +52,134 @@ struct Places {
     quantity: Option<usize>,
 }
 
-/// Reads transactions.
-pub fn read(text: &[u8], columns: &Columns) -> Result<Reading, Error> {
-    let first = text.split(|&byte| byte == b'\n').find(|line| !line.iter().all(u8::is_ascii_whitespace)).unwrap_or_default();
-    let delimiter = [b',', b';', b'\t'].into_iter().find(|delimiter| first.contains(delimiter));
-    let squeezed = delimiter.is_none().then(|| squeeze(text));
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(delimiter.unwrap_or(b' '))
-        .from_reader(squeezed.as_deref().unwrap_or(text));
-    let mut rows = Vec::new();
-    for row in reader.byte_records() {
-        rows.push(row.map_err(|source| Error::UnreadableTable { line: rows.len() as u64 + 1, source })?);
+/// A row and its line.
+type Row = (u64, ByteRecord);
+
+/// Reads transactions; `open` gives the text from its beginning, once or twice.
+pub fn read<R: Read>(mut open: impl FnMut() -> io::Result<R>, columns: &Columns) -> Result<Reading, Error> {
+    let unreadable = |source| Error::UnreadableTable { source };
+    let mut told = None;
+    loop {
+        let text = open().map_err(|error| unreadable(TableError::UnreadableTable { line: 1, source: error.into() }))?;
+        let mut rows = Rows::open(text).map_err(unreadable)?;
+        let first = sample(&mut rows).map_err(unreadable)?;
+        let (places, forms) = places(&first, columns)?;
+        let form = told.unwrap_or(forms[0]);
+        let rivals = if told.is_some() { &[] } else { &forms[1..] };
+        match gather(&first, &mut rows, places, form, rivals).map_err(unreadable)? {
+            Gathered::Whole(reading) if reading.ledger.customers().is_empty() => return Err(Error::NoTransactions { rows: reading.rows }),
+            Gathered::Whole(reading) => return Ok(reading),
+            Gathered::Rival(rival) => told = Some(rival),
+        }
     }
-    let (places, format) = places(&rows, columns)?;
-    // A first row without a date is a header.
-    let header = rows.first().is_some_and(|row| day(row.get(places.date), format).is_none());
+}
+
+enum Gathered {
+    Whole(Reading),
+    /// A row has a date that only this form reads.
+    Rival(Form),
+}
+
+fn sample<R: Read>(rows: &mut Rows<R>) -> Result<Vec<Row>, TableError> {
+    let mut first = Vec::new();
+    let mut row = ByteRecord::new();
+    while first.len() < SAMPLE {
+        let Some(line) = rows.read(&mut row)? else { break };
+        first.push((line, row.clone()));
+    }
+    Ok(first)
+}
+
+fn gather<R: Read>(first: &[Row], rows: &mut Rows<R>, places: Places, form: Form, rivals: &[Form]) -> Result<Gathered, TableError> {
     let mut collector = Collector::default();
-    let (mut read, mut rejected) = (0, 0);
-    for row in rows.iter().skip(usize::from(header)) {
-        if row.iter().all(<[u8]>::is_empty) {
-            continue;
-        }
+    let (mut read, mut rejected, mut first_rejected) = (0, 0, None);
+    let has_decimal_commas = rows.has_decimal_commas();
+    let amount = |cell: Option<&[u8]>| match number(cell?, has_decimal_commas) {
+        Number::Finite(amount) => Some(amount),
+        Number::Missing | Number::Infinite | Number::Text => None,
+    };
+    // A first row without a date is a header.
+    let header = first.first().is_some_and(|(_, row)| text(row, places.date).and_then(|cell| form.day(cell)).is_none());
+    let mut known = first.iter().skip(usize::from(header));
+    let mut buffer = ByteRecord::new();
+    loop {
+        let (line, row) = match known.next() {
+            Some((line, row)) => (*line, row),
+            None => match rows.read(&mut buffer)? {
+                Some(line) => (line, &buffer),
+                None => break,
+            },
+        };
         read += 1;
-        let customer = row.get(places.customer).and_then(|cell| std::str::from_utf8(cell).ok()).filter(|customer| !customer.is_empty());
+        let date = text(row, places.date);
+        let day = date.and_then(|cell| form.day(cell));
+        if let Some(rival) = rivals.iter().find(|rival| day.is_none() && date.is_some_and(|cell| rival.day(cell).is_some())) {
+            return Ok(Gathered::Rival(*rival));
+        }
         let quantity = places.quantity.and_then(|place| amount(row.get(place)));
-        match (customer, day(row.get(places.date), format), amount(row.get(places.amount))) {
-            (Some(customer), Some(day), Some(amount)) => collector.add(customer, number(day), amount, quantity),
-            (None, _, _) | (_, None, _) | (_, _, None) => rejected += 1,
+        if let (Some(customer), Some(day), Some(amount)) = (text(row, places.customer), day, amount(row.get(places.amount))) {
+            collector.add(customer, day_number(day), amount, quantity);
+        } else {
+            rejected += 1;
+            first_rejected.get_or_insert(line);
         }
     }
-    Ok(Reading { ledger: collector.finish(), rows: read, rejected })
+    Ok(Gathered::Whole(Reading { ledger: collector.finish(), rows: read, rejected, first_rejected }))
 }
 
-/// One space between cells, none before the first.
-fn squeeze(text: &[u8]) -> Vec<u8> {
-    let mut squeezed = Vec::with_capacity(text.len());
-    for line in text.split(|&byte| byte == b'\n') {
-        for (place, cell) in line.split(u8::is_ascii_whitespace).filter(|cell| !cell.is_empty()).enumerate() {
-            if place > 0 {
-                squeezed.push(b' ');
-            }
-            squeezed.extend_from_slice(cell);
-        }
-        squeezed.push(b'\n');
-    }
-    squeezed
+/// A cell's text, if there is any.
+fn text(row: &ByteRecord, place: usize) -> Option<&str> {
+    row.get(place).and_then(|cell| std::str::from_utf8(cell).ok()).filter(|cell| !cell.is_empty())
 }
 
-fn places(rows: &[csv::ByteRecord], columns: &Columns) -> Result<(Places, &'static str), Error> {
+/// Where the columns are, and the ways of writing dates that fit equally well.
+fn places(first: &[Row], columns: &Columns) -> Result<(Places, Vec<Form>), Error> {
     let named = [Some(&columns.customer), Some(&columns.date), Some(&columns.amount), columns.quantity.as_ref()];
-    let header: Vec<String> = rows
-        .first()
-        .map(|row| row.iter().map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').to_owned()).collect())
-        .unwrap_or_default();
+    let header: Vec<String> =
+        first.first().map(|(_, row)| row.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()).unwrap_or_default();
     let by_name = |name: &String| header.iter().position(|cell| cell == name);
     let numbers: Option<Vec<usize>> = named.iter().flatten().map(|name| name.parse().ok()).collect();
+    // Names that are numbers are names where the header has them.
+    let numbers = numbers.filter(|_| named.iter().flatten().any(|name| by_name(name).is_none()));
     let firsts: &[usize] = match &numbers {
         Some(numbers) if numbers.contains(&0) => &[0],
         Some(_) => &[1, 0],
         None => &[0],
     };
+    let cells = first.iter().map(|(_, row)| row.len()).max().unwrap_or(0);
     for &counted_from in firsts {
         let place = |name: &String| match &numbers {
-            Some(_) => name.parse::<usize>().ok().and_then(|number| number.checked_sub(counted_from)),
+            Some(_) => name.parse::<usize>().ok().and_then(|number| number.checked_sub(counted_from)).filter(|&place| place < cells),
             None => by_name(name),
         };
-        let need = |name: &String| place(name).ok_or_else(|| Error::MissingColumn { column: name.clone() });
+        let known = || if numbers.is_some() { format!("{cells} of them") } else { listed(header.iter().map(String::as_str)) };
+        let need = |name: &String| place(name).ok_or_else(|| Error::MissingColumn { column: name.clone(), known: known() });
         let places = Places {
             customer: need(&columns.customer)?,
             date: need(&columns.date)?,
             amount: need(&columns.amount)?,
             quantity: columns.quantity.as_ref().map(need).transpose()?,
         };
-        if let Some(format) = format_of(rows, places.date) {
-            return Ok((places, format));
+        // The first row may be a header: it has no say, unless it is alone.
+        let dates: Vec<&str> = first[usize::from(first.len() > 1)..].iter().filter_map(|(_, row)| text(row, places.date)).collect();
+        let forms = forms_of(&dates);
+        if !forms.is_empty() {
+            return Ok((places, forms));
         }
     }
-    Err(Error::NoDates { column: columns.date.clone() })
-}
-
-/// The way of writing that fits most of the first rows, if it fits more than half of those that have anything there.
-fn format_of(rows: &[csv::ByteRecord], place: usize) -> Option<&'static str> {
-    let cells: Vec<&[u8]> = rows.iter().skip(1).take(SAMPLE).filter_map(|row| row.get(place)).filter(|cell| !cell.is_empty()).collect();
-    let fits = |format: &'static str| cells.iter().filter(|cell| day(Some(cell), format).is_some()).count();
-    let best = FORMATS.into_iter().rev().max_by_key(|format| fits(format))?;
-    (fits(best) * 2 > cells.len()).then_some(best)
-}
-
-fn day(cell: Option<&[u8]>, format: &str) -> Option<NaiveDate> {
-    let text = std::str::from_utf8(cell?).ok()?;
-    let (date, rest) = NaiveDate::parse_and_remainder(text, format).ok()?;
-    let plausible =
-        (1900..2200).contains(&chrono::Datelike::year(&date)) && !rest.starts_with(|character: char| character.is_ascii_digit());
-    plausible.then_some(date)
-}
-
-fn amount(cell: Option<&[u8]>) -> Option<f64> {
-    std::str::from_utf8(cell?).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+    let line = first.get(1).or(first.first()).map_or(1, |(line, _)| *line);
+    Err(Error::NoDates { column: columns.date.clone(), line })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Columns, read};
+    use super::{Columns, Reading};
+    use crate::error::Error;
     use crate::ledger::date;
+
+    fn read(text: &[u8], columns: &Columns) -> Result<Reading, Error> {
+        super::read(|| Ok(text), columns)
+    }
 
     fn columns(customer: &str, date: &str, amount: &str) -> Columns {
         Columns { customer: customer.to_owned(), date: date.to_owned(), amount: amount.to_owned(), quantity: None }
@@ -191,5 +219,43 @@ mod tests {
         assert_eq!(first(["12/1/2010 8:26", "12/28/2010 8:26", "1/5/2011 9:00"]), "2010-12-01");
         assert_eq!(first(["1/12/2010", "28/12/2010", "5/1/2011"]), "2010-12-01");
         assert!(read(b"c,d,a\nx,today,1\n", &columns("c", "d", "a")).is_err());
+        // Only a row far behind the sample says that days stand first.
+        let mut text = "c,d,a\n".to_owned() + &"x,2/1/2010,1\n".repeat(super::SAMPLE + 10);
+        text.push_str("x,13/1/2010,1\n");
+        let reading = read(text.as_bytes(), &columns("c", "d", "a")).expect("transactions");
+        assert_eq!((reading.rejected, date(reading.ledger.days(0)[0].day).to_string()), (0, "2010-01-02".to_owned()));
+    }
+
+    #[test]
+    fn what_people_write_is_read() {
+        let first = |text: &str, columns: &Columns| {
+            let reading = read(text.as_bytes(), columns).expect("transactions");
+            let day = reading.ledger.days(0)[0];
+            (reading.rows, reading.rejected, date(day.day).to_string(), day.amount)
+        };
+        let named = columns("who", "when", "what");
+        for text in [
+            "who;when;what\r\na;02.01.2026;1.234,50\r\n\r\n",
+            "who\twhen\twhat\na\t2026-01-02T10:00:00+01:00\t$1,234.50\n",
+            "\"when\",\"who\",\"what\"\n\"Jan 2, 2026\",\"a\",\"1,234.50\"\n",
+            "who|when|what\na|1767348000|1234.5\n",
+            "who,when,what\na,1767348000000,1234.5\n",
+        ] {
+            assert_eq!(first(text, &named), (1, 0, "2026-01-02".to_owned(), 1234.5), "{text:?}");
+        }
+        assert_eq!(first("a 20260102 1234,5\nb 20260103 7,5\n", &columns("1", "2", "3")), (2, 0, "2026-01-02".to_owned(), 1234.5));
+    }
+
+    #[test]
+    fn what_is_no_ledger_is_said_with_its_place() {
+        let refused = |text: &str, columns: &Columns| read(text.as_bytes(), columns).expect_err("refused").to_string();
+        let named = columns("who", "when", "what");
+        assert!(refused("who,when\na,2026-01-02\n", &named).contains("what; there are: who, when"));
+        assert!(refused("who,when,what\na,soon,1\nb,later,2\n", &named).contains("column when, as of line 2"));
+        assert!(refused("who,when,what\na,2026-01-02,much\n", &named).contains("none of 1 rows"));
+        assert!(refused("", &named).contains("no column who"));
+        assert!(refused("1 20260102 5\n", &columns("1", "2", "7")).contains("column 7; there are: 3"));
+        let reading = read(b"who,when,what\na,2026-01-02,1\nb,2026-01-02,inf\n", &named).expect("transactions");
+        assert_eq!((reading.rejected, reading.first_rejected), (1, Some(3)));
     }
 }

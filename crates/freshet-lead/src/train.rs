@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use freshet_ml::choose;
 use freshet_ml::error::Error as ModelError;
 use freshet_ml::frame::{Column, Frame, Labelled};
+use freshet_ml::given::given;
 use freshet_ml::model::Model;
 use freshet_ml::options::Options;
 use freshet_ml::snapshot::{Label, Snapshot, check_order};
@@ -133,7 +134,7 @@ fn gather(gathered: Vec<(Rows, Part)>) -> Result<Labelled, Error> {
 
 /// A model that gives the BG/NBD probability as it is.
 pub fn cold_start(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
-    Ok(choose::as_given(labelled, options, BGNBD, "too few labels have matured: BG/NBD needs none")?)
+    Ok(given(labelled.frame(), labelled, options, BGNBD, "too few labels have matured: BG/NBD needs none")?)
 }
 
 /// The rows of the day to score, with the model of that day where none has been learned.

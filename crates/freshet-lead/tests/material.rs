@@ -38,7 +38,7 @@ fn check(name: &str, evaluation: &Evaluation) {
 fn cdnow_by_transactions() {
     let Some(path) = material("ml/cdnow/CDNOW_master.txt") else { return };
     let columns = Columns { customer: "1".to_owned(), date: "2".to_owned(), amount: "4".to_owned(), quantity: None };
-    let reading = ledger_text::read(&std::fs::read(path).expect("a file"), &columns).expect("transactions");
+    let reading = ledger_text::read(|| std::fs::File::open(&path), &columns).expect("transactions");
     assert_eq!((reading.rows, reading.rejected, reading.ledger.customers().len()), (69_659, 0, 23_570));
     let day = |text: &str| text.parse().expect("a date");
     let plan = Plan {
@@ -62,7 +62,7 @@ fn cdnow_by_frame() {
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(std::fs::File::open(path).expect("a file")).read_to_end(&mut text).expect("gzip");
     let selection = Selection { ignore: vec!["cid".to_owned()], conditions: Vec::new() };
-    let reading = frame_text::read(&text, &selection).expect("a frame");
+    let reading = frame_text::read(text.as_slice(), &selection).expect("a frame");
     assert_eq!(reading.text_columns, ["T0"]);
     let model = train_on_frame(&reading.labelled, &options("cdnow", 1)).expect("a model");
     check("cdnow by frame", &evaluation(&model).expect("test rows"));

@@ -98,37 +98,18 @@ pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
     judged(labelled, options, Learned { base_rate, choice, validation, features, calibration, learner })
 }
 
-/// A model that gives a feature as it is, which is a probability already; `rule` says why none was learned.
-pub fn as_given(labelled: &Labelled, options: &Options, feature: &str, rule: &str) -> Result<Model, Error> {
-    let only = labelled.frame().columns().iter().filter(|(name, _)| name == feature).cloned().collect();
-    let features = prepare::fit(&Frame::new(only)?, &options.catalogue);
-    if features.is_empty() {
-        return Err(Error::NoFeatures);
-    }
-    let positives = labelled.labels().iter().filter(|&&label| label).count();
-    let learned = Learned {
-        base_rate: keep(count(positives) / count(labelled.labels().len()).max(1.0)),
-        choice: Choice { rule: rule.to_owned(), candidates: Vec::new(), chosen: feature.to_owned(), calibration_gain: None },
-        validation: None,
-        features,
-        calibration: Calibration::None,
-        learner: Learner::Given { feature: feature.to_owned() },
-    };
-    judged(labelled, options, learned)
-}
-
 /// What a training found, before the test rows are looked at.
-struct Learned {
-    base_rate: f64,
-    choice: Choice,
-    validation: Option<Metrics>,
-    features: Vec<Prepared>,
-    calibration: Calibration,
-    learner: Learner,
+pub(crate) struct Learned {
+    pub(crate) base_rate: f64,
+    pub(crate) choice: Choice,
+    pub(crate) validation: Option<Metrics>,
+    pub(crate) features: Vec<Prepared>,
+    pub(crate) calibration: Calibration,
+    pub(crate) learner: Learner,
 }
 
 /// The model file of what was learned, judged on the test rows.
-fn judged(labelled: &Labelled, options: &Options, learned: Learned) -> Result<Model, Error> {
+pub(crate) fn judged(labelled: &Labelled, options: &Options, learned: Learned) -> Result<Model, Error> {
     let taken = |name: &str| learned.features.iter().any(|prepared| prepared.feature.name == name);
     let silent = labelled.frame().columns().iter().filter(|(name, _)| !taken(name));
     let mut model = Model {
@@ -300,6 +281,6 @@ fn paired(ours: &[f64], theirs: &[f64]) -> (f64, f64) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
-fn count(rows: usize) -> f64 {
+pub(crate) fn count(rows: usize) -> f64 {
     rows as f64
 }

@@ -14,11 +14,35 @@ pub enum Error {
         #[source]
         source: csv::Error,
     },
+    /// The bytes are no text.
+    #[error("read a table's text: this is {kind}, not text in UTF-8")]
+    NotText {
+        /// What they are.
+        kind: &'static str,
+    },
+    /// A row has more or fewer cells than the header.
+    #[error("read a table's text at line {line}: {cells} cells where the header has {expected}")]
+    UnevenRow {
+        /// The line, from 1.
+        line: u64,
+        /// Its cells.
+        cells: usize,
+        /// The header's.
+        expected: usize,
+    },
+    /// A table could not be written as text.
+    #[error("write a table's text: {message}")]
+    UnwrittenTable {
+        /// What the writer says.
+        message: String,
+    },
     /// A column that is needed is not there.
-    #[error("read a table: it has no column {column}")]
+    #[error("read a table: it has no column {column}; there are: {known}")]
     MissingColumn {
         /// The column.
         column: String,
+        /// Those that are there.
+        known: String,
     },
     /// A cell does not say what its column promises.
     #[error("read column {column} at line {line}: {expected} was expected")]

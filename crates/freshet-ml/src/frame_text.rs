@@ -1,7 +1,13 @@
-//! A labelled frame from CSV text: numeric feature columns, `y` (0 or 1) and `split` (train, val, test).
+//! A labelled frame from a text table: numeric feature columns, `y` (0 or 1) and `split` (train, val, test).
 //!
-//! A column of text is no feature: it is left out and said. Empty cells, `?`, `NA`, `nan` and `null` are missing.
+//! A column of text is no feature: it is left out and said. Empty cells, `?`, `NA`, `nan` and `null` are missing; what
+//! is infinite is missing too, and said.
 
+use std::io::Read;
+
+use csv::ByteRecord;
+
+use crate::delimited::{Number, Rows, listed, number};
 use crate::error::Error;
 use crate::frame::{Column, Frame, Labelled};
 use crate::split::Part;
@@ -13,10 +19,16 @@ pub struct Reading {
     pub labelled: Labelled,
     /// Columns that were left out because they are text.
     pub text_columns: Vec<String>,
+    /// The line of the first text in each of them.
+    pub text_lines: Vec<u64>,
     /// Columns that were left out because the caller said so.
     pub ignored_columns: Vec<String>,
     /// Rows that the condition left out.
     pub filtered_rows: usize,
+    /// Numbers that are infinite, and so taken as missing.
+    pub infinite_cells: usize,
+    /// Column and line of the first of them.
+    pub first_infinite: Option<(String, u64)>,
 }
 
 /// What to leave out.
@@ -28,38 +40,55 @@ pub struct Selection {
     pub conditions: Vec<(String, String)>,
 }
 
-/// Reads a frame.
-pub fn read(text: &[u8], selection: &Selection) -> Result<Reading, Error> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let headers = reader.byte_headers().map_err(|source| unreadable(1, source))?.clone();
-    let names: Vec<String> = headers.iter().map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').to_owned()).collect();
-    let place =
-        |column: &str| names.iter().position(|name| name == column).ok_or_else(|| Error::MissingColumn { column: column.to_owned() });
+/// A column under reading.
+enum Gathered {
+    Feature(Vec<f64>),
+    /// Text from this line on.
+    Text(u64),
+    Ignored,
+    /// The label, or the part.
+    Special,
+}
+
+/// Reads a frame, row by row.
+pub fn read(source: impl Read, selection: &Selection) -> Result<Reading, Error> {
+    let mut rows = Rows::open(source)?;
+    let mut record = ByteRecord::new();
+    rows.read(&mut record)?;
+    let names: Vec<String> = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let missing = |column: &str| Error::MissingColumn { column: column.to_owned(), known: listed(names.iter().map(String::as_str)) };
+    let place = |column: &str| names.iter().position(|name| name == column).ok_or_else(|| missing(column));
     let (label, split) = (place("y")?, place("split")?);
     for column in &selection.ignore {
         place(column)?;
     }
     let conditions: Vec<(usize, &str)> =
         selection.conditions.iter().map(|(column, value)| Ok((place(column)?, value.as_str()))).collect::<Result<_, Error>>()?;
-    let ignored: Vec<bool> = names.iter().map(|name| selection.ignore.contains(name)).collect();
 
-    let mut columns: Vec<Option<Vec<f64>>> =
-        (0..names.len()).map(|column| (column != label && column != split && !ignored[column]).then(Vec::new)).collect();
+    let mut columns: Vec<Gathered> = (0..names.len())
+        .map(|at| match () {
+            () if at == label || at == split => Gathered::Special,
+            () if selection.ignore.contains(&names[at]) => Gathered::Ignored,
+            () => Gathered::Feature(Vec::new()),
+        })
+        .collect();
     let (mut labels, mut parts, mut filtered_rows) = (Vec::new(), Vec::new(), 0);
-    let mut record = csv::ByteRecord::new();
-    loop {
-        let line = reader.position().line();
-        if !reader.read_byte_record(&mut record).map_err(|source| unreadable(line, source))? {
-            break;
+    let (mut infinite_cells, mut first_infinite) = (0, None);
+    let has_decimal_commas = rows.has_decimal_commas();
+    let as_number = |cell: &[u8]| number(cell, has_decimal_commas);
+    while let Some(line) = rows.read(&mut record)? {
+        let is_uneven = record.len() < names.len() || record.iter().skip(names.len()).any(|cell| !cell.is_empty());
+        if is_uneven {
+            return Err(Error::UnevenRow { line, cells: record.len(), expected: names.len() });
         }
         let cell = |column: usize| record.get(column).unwrap_or_default();
-        if conditions.iter().any(|&(column, value)| cell(column) != value.as_bytes()) {
+        if !conditions.iter().all(|&(column, value)| is_same(cell(column), value, has_decimal_commas)) {
             filtered_rows += 1;
             continue;
         }
-        labels.push(match parse(cell(label)) {
-            Some(1.0) => true,
-            Some(0.0) => false,
+        labels.push(match as_number(cell(label)) {
+            Number::Finite(1.0) => true,
+            Number::Finite(0.0) => false,
             _ => return Err(Error::UnreadableCell { column: "y".to_owned(), line, expected: "0 or 1" }),
         });
         parts.push(std::str::from_utf8(cell(split)).ok().and_then(Part::parse).ok_or_else(|| Error::UnreadableCell {
@@ -68,42 +97,45 @@ pub fn read(text: &[u8], selection: &Selection) -> Result<Reading, Error> {
             expected: "train, val or test",
         })?);
         for (place, column) in columns.iter_mut().enumerate() {
-            let Some(values) = column else { continue };
-            match parse(cell(place)) {
-                Some(value) => values.push(value),
-                None => *column = None,
+            let Gathered::Feature(values) = column else { continue };
+            match as_number(cell(place)) {
+                Number::Finite(value) => values.push(value),
+                Number::Missing => values.push(f64::NAN),
+                Number::Infinite => {
+                    infinite_cells += 1;
+                    first_infinite.get_or_insert_with(|| (names[place].clone(), line));
+                    values.push(f64::NAN);
+                }
+                Number::Text => *column = Gathered::Text(line),
             }
         }
     }
-    let kept = columns.iter().map(Option::is_some).collect::<Vec<_>>();
-    let others = |wanted: bool| -> Vec<String> {
-        (0..names.len())
-            .filter(|&at| at != label && at != split && !kept[at] && ignored[at] == wanted)
-            .map(|at| names[at].clone())
-            .collect()
+    let (mut features, mut text_columns, mut text_lines, mut ignored_columns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (name, column) in names.into_iter().zip(columns) {
+        match column {
+            Gathered::Feature(values) => features.push((name, Column::Number(values))),
+            Gathered::Text(line) => {
+                text_columns.push(name);
+                text_lines.push(line);
+            }
+            Gathered::Ignored => ignored_columns.push(name),
+            Gathered::Special => {}
+        }
+    }
+    if features.is_empty() {
+        return Err(Error::NoFeatures);
+    }
+    let labelled = Labelled::new(Frame::new(features)?, labels, parts)?;
+    Ok(Reading { labelled, text_columns, text_lines, ignored_columns, filtered_rows, infinite_cells, first_infinite })
+}
+
+/// Whether a cell is this value, as text or as a number.
+fn is_same(cell: &[u8], value: &str, has_decimal_commas: bool) -> bool {
+    let as_number = |text: &[u8]| match number(text, has_decimal_commas) {
+        Number::Finite(number) => Some(number),
+        Number::Missing | Number::Infinite | Number::Text => None,
     };
-    let (ignored_columns, text_columns) = (others(true), others(false));
-    let frame =
-        Frame::new(names.iter().cloned().zip(columns).filter_map(|(name, values)| Some((name, Column::Number(values?)))).collect())?;
-    let frame = if frame.columns().is_empty() { return Err(Error::NoFeatures) } else { frame };
-    Ok(Reading { labelled: Labelled::new(frame, labels, parts)?, text_columns, ignored_columns, filtered_rows })
-}
-
-/// A cell as a number: missing is `NaN`, text is `None`.
-pub fn parse(cell: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(cell).ok()?.trim();
-    if ["", "?", "na", "n/a", "nan", "null", "none"].iter().any(|missing| text.eq_ignore_ascii_case(missing)) {
-        return Some(f64::NAN);
-    }
-    match text {
-        "true" | "True" | "TRUE" => Some(1.0),
-        "false" | "False" | "FALSE" => Some(0.0),
-        _ => text.parse().ok().filter(|value: &f64| value.is_finite()),
-    }
-}
-
-fn unreadable(line: u64, source: csv::Error) -> Error {
-    Error::UnreadableTable { line, source }
+    cell == value.trim().as_bytes() || as_number(cell).is_some_and(|number| as_number(value.as_bytes()) == Some(number))
 }
 
 #[cfg(test)]
@@ -141,11 +173,44 @@ mod tests {
     }
 
     #[test]
+    fn a_table_as_a_spreadsheet_writes_it_is_the_same_frame() {
+        let expected = read(TEXT, &Selection::default()).expect("a frame").labelled;
+        let text = String::from_utf8(TEXT.to_vec()).expect("text");
+        for other in [
+            format!("\u{feff}{}", text.replace('\n', "\r\n")),
+            text.replace(',', ";").replace("1.5", "1,5"),
+            text.replace(',', "\t"),
+            text.lines().map(|line| format!("\"{}\"", line.replace(',', "\",\""))).collect::<Vec<_>>().join("\n"),
+        ] {
+            let found = read(other.as_bytes(), &Selection::default()).expect("a frame").labelled;
+            assert_eq!(found.sha256(), expected.sha256(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_met_as_text_or_as_a_number() {
+        let rows = |value: &str| {
+            let selection = Selection { ignore: Vec::new(), conditions: vec![("month".to_owned(), value.to_owned())] };
+            read(TEXT, &selection).expect("a frame").labelled.labels().len()
+        };
+        assert_eq!((rows("1"), rows("1.0"), rows(" 2 "), rows("3")), (2, 2, 1, 0));
+    }
+
+    #[test]
+    fn what_is_infinite_is_missing_and_said_and_where_text_begins_too() {
+        let reading = read(b"a,b,y,split\n1,2,1,train\ninf,x,0,train\n1e999,3,0,train\n" as &[u8], &Selection::default()).expect("a frame");
+        assert_eq!((reading.infinite_cells, reading.first_infinite), (2, Some(("a".to_owned(), 3))));
+        assert_eq!((reading.text_columns.as_slice(), reading.text_lines.as_slice()), (["b".to_owned()].as_slice(), [3].as_slice()));
+        let Some(Column::Number(values)) = reading.labelled.frame().column("a") else { panic!("a number") };
+        assert!(values[1].is_nan() && values[2].is_nan());
+    }
+
+    #[test]
     fn any_bytes_are_read_or_refused() {
         for seed in 0..200u64 {
             let mut draws = crate::random::Draws::new(seed);
             let bytes: Vec<u8> = (0..200).map(|_| b"a,y\n\"\xff1 split?.-\r"[draws.below(17)]).collect();
-            let _ = read(&[b"a,y,split\n", bytes.as_slice()].concat(), &Selection::default());
+            let _ = read([b"a,y,split\n", bytes.as_slice()].concat().as_slice(), &Selection::default());
         }
     }
 }

@@ -246,7 +246,7 @@ impl<'a> Bound<'a> {
         let log_odds = match &self.model.learner {
             Learner::Logistic(logistic) => logistic.log_odds(inputs),
             Learner::Boosted(boosted) => boosted.log_odds(inputs),
-            Learner::Given { .. } => inputs.first().copied().map_or(0.0, log_odds),
+            Learner::Given { .. } => self.given(inputs),
         };
         Score { log_odds, probability: self.model.calibration.apply(log_odds) }
     }
@@ -279,12 +279,17 @@ impl<'a> Bound<'a> {
                 let base = log_odds(self.model.base_rate);
                 for (prepared, contribution) in features.iter().zip(&mut contributions) {
                     if prepared.feature.name == *feature {
-                        *contribution = inputs.first().copied().map_or(0.0, log_odds) - base;
+                        *contribution = self.given(inputs) - base;
                     }
                 }
             }
         }
         reasons(features, &contributions, |place| self.value(place, row))
+    }
+
+    /// The log-odds of a given probability; where it is missing, those of the base rate.
+    fn given(&self, inputs: &[f64]) -> f64 {
+        log_odds(inputs.first().copied().filter(|probability| probability.is_finite()).unwrap_or(self.model.base_rate))
     }
 
     fn fill(&self, row: usize, inputs: &mut Vec<f64>) {

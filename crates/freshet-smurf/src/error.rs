@@ -4,19 +4,25 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The text of a table cannot be read as rows.
-    #[error("read matches at line {line}")]
+    #[error("read matches")]
     UnreadableTable {
-        /// The line, from 1.
-        line: u64,
-        /// What the parser says.
+        /// Where and why.
         #[source]
-        source: csv::Error,
+        source: freshet_ml::error::Error,
     },
     /// A column that is needed is not there.
-    #[error("read matches: there is no column {column}")]
+    #[error("read matches: there is no column {column}; there are: {known}")]
     MissingColumn {
         /// The column.
         column: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// No row is whole.
+    #[error("read matches: none of {rows} rows has two players, two scores and a time")]
+    NoMatches {
+        /// Rows that were read.
+        rows: usize,
     },
     /// There is nothing to rate.
     #[error("rate matches: there is none")]

@@ -43,8 +43,10 @@ pub struct Found {
     pub others: usize,
 }
 
-/// Injects smurfs once for each seed from 0 up to, without, `seeds`.
-pub fn inject(games: &Games, seeds: u64, throw_share: f64) -> Result<Vec<Found>, Error> {
+/// Injects smurfs once for each seed from 0 up to, without, `seeds`, and says after each how many are done.
+///
+/// A number of games after which no seed has both smurfs and others is left out.
+pub fn inject(games: &Games, seeds: u64, throw_share: f64, mut done: impl FnMut(u64)) -> Result<Vec<Found>, Error> {
     let players = games.players.len();
     let strong = strong(games)?;
     let smurfs = SMURFS.min(strong.len());
@@ -77,13 +79,14 @@ pub fn inject(games: &Games, seeds: u64, throw_share: f64) -> Result<Vec<Found>,
             found[place].auc_win_rate += win_rate;
             found[place].others += labels.iter().filter(|&&label| !label).count();
         }
+        done(seed + 1);
     }
     for (found, measured) in found.iter_mut().zip(measured) {
         for auc in [&mut found.auc, &mut found.auc_guarded, &mut found.auc_rating, &mut found.auc_win_rate] {
             *auc /= f64::max(measured, 1.0);
         }
     }
-    Ok(found.to_vec())
+    Ok(found.into_iter().zip(measured).filter(|(_, measured)| *measured > 0.0).map(|(found, _)| found).collect())
 }
 
 /// Players of the top quarter by rating among those with games enough, the strongest first.
@@ -130,7 +133,7 @@ mod tests {
 
     fn arena() -> Games {
         let strengths = strengths(300, 1);
-        Games { players: (0..300).map(|player| player.to_string()).collect(), games: duels(&strengths, 6_000, 2), rejected: 0 }
+        Games { players: (0..300).map(|player| player.to_string()).collect(), games: duels(&strengths, 6_000, 2), ..Games::default() }
     }
 
     #[test]
@@ -161,10 +164,10 @@ mod tests {
     #[test]
     fn smurfs_are_found_better_than_by_wins_and_thrown_games_hide_them_less_from_the_peak() {
         let games = arena();
-        for found in inject(&games, 10, 0.0).expect("smurfs") {
+        for found in inject(&games, 10, 0.0, |_| ()).expect("smurfs") {
             assert!(found.auc > 0.8 && found.auc > found.auc_win_rate + 0.05, "{found:?}");
         }
-        for found in inject(&games, 10, 0.4).expect("smurfs") {
+        for found in inject(&games, 10, 0.4, |_| ()).expect("smurfs") {
             assert!(found.auc_guarded > found.auc + 0.02, "{found:?}");
         }
     }
@@ -172,6 +175,6 @@ mod tests {
     #[test]
     fn a_quiet_arena_is_refused() {
         let games = Games { games: arena().games[..50].to_vec(), ..arena() };
-        assert!(inject(&games, 1, 0.0).is_err());
+        assert!(inject(&games, 1, 0.0, |_| ()).is_err());
     }
 }

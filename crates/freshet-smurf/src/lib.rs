@@ -2,8 +2,8 @@
 //!
 //! [`games`] holds who played whom, [`rating`] rates one against one and [`teams`] team against team, [`evidence`]
 //! says after k games how an account compares with others after as many, [`strata`] compares what happens inside a
-//! match with the same role and rank, [`ladder`] learns what honest accounts of a rank look like, [`verdicts`] learns
-//! from what admins decided, and [`review`] makes a queue of it. [`inject`] measures all this where nobody has told
+//! match with the same role and rank, [`ladder`] learns what honest accounts of a rank look like, [`verdicts`] and [`lessons`] learn
+//! from what admins decided, [`review`] makes a queue of it, and [`accounts`] does so with what a lake holds. [`inject`] measures all this where nobody has told
 //! the truth: strong players' later games are given to new accounts, with or without games thrown to stay low.
 //!
 //! The queue is for people who decide. Half or more of those who play far above their record are real talents, so
@@ -19,11 +19,13 @@
 //!
 //! All of it is pure: no clock, no file, no network; seeds are arguments.
 
+pub mod accounts;
 pub mod error;
 pub mod evidence;
 pub mod games;
 pub mod inject;
 pub mod ladder;
+pub mod lessons;
 pub mod rating;
 pub mod review;
 pub mod strata;

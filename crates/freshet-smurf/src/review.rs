@@ -21,6 +21,8 @@ pub const AUDITED: f64 = 0.01;
 const WATCHED: (f64, f64) = (0.97, 3.5);
 const SEEDED: (f64, f64) = (0.985, 4.5);
 const REVIEWED: (f64, f64) = (0.99, 4.5);
+/// Matches after which an account that may not be rated is looked at.
+const SEEN_WELL: u32 = 10;
 
 /// What is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,6 +39,16 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// The tier's name, as in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Watch => "watch",
+            Self::ReSeed => "re-seed",
+            Self::Review => "review",
+        }
+    }
+
     /// What to do, in words.
     pub fn proposal(self) -> &'static str {
         match self {
@@ -100,9 +112,28 @@ pub fn tier(evidence: &Evidence, score: &Score) -> Option<Tier> {
     }
 }
 
+/// The tier of an account that may not be rated: it cannot be seeded anew, and many matches stand in for certainty.
+pub fn tier_without_rating(matches: u32, score: &Score) -> Option<Tier> {
+    let reaches = |bar: (f64, f64)| score.percentile >= bar.0 && score.total >= bar.1;
+    if matches < MATCHES {
+        None
+    } else if reaches(REVIEWED) && matches >= SEEN_WELL {
+        Some(Tier::Review)
+    } else if reaches(WATCHED) {
+        Some(Tier::Watch)
+    } else {
+        None
+    }
+}
+
+/// Whether an account that is not in the queue is drawn for the audit of this seed.
+pub fn is_audited(account: &str, matches: u32, seed: u64) -> bool {
+    matches >= MATCHES && share_of_key(account.as_bytes(), seed) < AUDITED
+}
+
 /// An account's row, if it is in the queue or in the audit slice of this seed.
 pub fn review(account: &str, evidence: &Evidence, score: &Score, background: &Background, seed: u64) -> Option<Entry> {
-    let audited = || (evidence.games >= MATCHES && share_of_key(account.as_bytes(), seed) < AUDITED).then_some(Tier::Audit);
+    let audited = || is_audited(account, evidence.games, seed).then_some(Tier::Audit);
     let tier = tier(evidence, score).or_else(audited)?;
     Some(Entry {
         account: account.to_owned(),
@@ -116,7 +147,8 @@ pub fn review(account: &str, evidence: &Evidence, score: &Score, background: &Ba
     })
 }
 
-fn say(evidence: &Evidence, score: &Score, background: &Background) -> Vec<String> {
+/// What speaks for an account whose matches may be rated.
+pub(crate) fn say(evidence: &Evidence, score: &Score, background: &Background) -> Vec<String> {
     let mut words = vec![
         format!(
             "after {} matches plays at {:.0} ± {:.0}, above {:.0} % of accounts after as many; newcomers start at 1500",
@@ -154,7 +186,8 @@ fn say(evidence: &Evidence, score: &Score, background: &Background) -> Vec<Strin
     words
 }
 
-fn clears(tier: Tier) -> Vec<&'static str> {
+/// What would clear an account.
+pub(crate) fn clears(tier: Tier) -> Vec<&'static str> {
     match tier {
         Tier::Audit => Vec::new(),
         Tier::Watch | Tier::ReSeed | Tier::Review => vec![
@@ -168,7 +201,7 @@ fn clears(tier: Tier) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Background, Tier, review, tier};
+    use super::{Background, Tier, review, tier, tier_without_rating};
     use crate::evidence::{Evidence, Score, first_games, score};
     use crate::simulation::{duels, strengths};
 
@@ -198,6 +231,9 @@ mod tests {
         assert_eq!(tier(&evidence(20, 100.0), &scored(3.6, 0.975)), Some(Tier::Watch));
         assert_eq!(tier(&evidence(20, 100.0), &scored(1.0, 1.0)), None, "first of a level crowd");
         assert_eq!(tier(&evidence(20, 100.0), &scored(9.0, 0.5)), None);
+        assert_eq!(tier_without_rating(4, &scored(9.0, 1.0)), None);
+        assert_eq!(tier_without_rating(8, &scored(9.0, 1.0)), Some(Tier::Watch), "not seen well");
+        assert_eq!(tier_without_rating(10, &scored(9.0, 1.0)), Some(Tier::Review));
     }
 
     #[test]

@@ -17,7 +17,13 @@ use crate::evidence::{Evidence, Score};
 pub const KIND: &str = "smurf";
 
 /// Name, definition, group, phrase.
-const FEATURES: [[&str; 4]; 12] = [
+const FEATURES: [[&str; 4]; 13] = [
+    [
+        "score",
+        "sum of the robust z-scores of rating, role strata and level: the score without labels",
+        "score",
+        "score of {value} without labels",
+    ],
     [
         "rating_z",
         "rating after k matches, robust z-score among accounts with as many",

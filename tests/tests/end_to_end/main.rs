@@ -13,3 +13,5 @@ mod receiver;
 mod replay;
 mod running;
 mod s3;
+mod scores_lead;
+mod scores_smurf;

@@ -446,6 +446,31 @@ mod tests {
     }
 
     #[test]
+    fn scores_of_people_are_rows_of_people() {
+        let table = freshet_schema::Contract::embedded().table("lead_scores").unwrap();
+        let plan = Plan::of(table).unwrap();
+        let role = |name: &str| plan.columns.iter().find(|(column, _)| column == name).map(|(_, role)| *role);
+        assert_eq!((role("customer_key"), role("customer_id"), role("known_in")), (Some(Role::Key), Some(Role::Subject), Some(Role::Text)));
+        let cells = |key: &'static str, known_in: &'static str| {
+            let names: Vec<String> = plan.columns.iter().map(|(name, _)| name.clone()).collect();
+            move |place: usize, take: &mut dyn FnMut(&str)| match names[place].as_str() {
+                "customer_key" => take(key),
+                "known_in" => take(known_in),
+                _ => {}
+            }
+        };
+        let mut person = names(&Subject::Email("ada@example.com".to_owned()));
+        let key = customer_key(&person.hash_keys[0], "ada@example.com").unwrap();
+        let key: &'static str = key.leak();
+        person.meet(Some("shopify"), Some("acme.myshopify.com"));
+        assert!(person.judge(&plan, None, None, cells(key, "100, acme.myshopify.com")).is_some());
+        assert!(person.judge(&plan, None, None, cells("another", "100, acme.myshopify.com")).is_none());
+        let shop = names(&Subject::Shop);
+        assert!(shop.judge(&plan, None, None, cells("another", "100, acme.myshopify.com")).is_some());
+        assert!(shop.judge(&plan, None, None, cells("another", "other.myshopify.com")).is_none());
+    }
+
+    #[test]
     fn another_account_of_the_same_source_is_not_touched() {
         let mut names = names(&Subject::Email("ada@example.com".to_owned()));
         assert!(names.is_within(None, None) && names.is_within(Some("shopify"), Some("acme.myshopify.com")));

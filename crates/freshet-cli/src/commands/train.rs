@@ -1,0 +1,90 @@
+//! `freshet train`: models are trained on the lake, shelved, and promoted if they pass the gate.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use chrono::NaiveDate;
+use clap::Args;
+use freshet_lambda::scorer::lead::{self, TrainReport, Training};
+use freshet_lambda::scorer::smurf;
+
+use super::model::{Kind, figures};
+use crate::environment;
+use crate::output::{say, table};
+
+/// Arguments of `freshet train`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A new model scores only when it beats the current one on the newest snapshot whose labels are known.\nTraining twice on the same data gives the same version, to the byte.\n\nExamples:\n  freshet train lead\n  freshet train lead --as-of 2026-06-01 --horizon 90"
+)]
+pub(crate) struct Arguments {
+    /// What to train.
+    #[arg(value_enum)]
+    kind: Kind,
+    /// Only what had been received by the end of this day (UTC) is used; today where it is left out.
+    #[arg(long, value_name = "DAY")]
+    as_of: Option<NaiveDate>,
+    /// lead: how many days ahead the probability asks.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=730))]
+    horizon: u32,
+    /// The seed of every draw.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let as_of = day(arguments.as_of)?;
+    match arguments.kind {
+        Kind::Lead => {
+            let training = Training { as_of, horizon_days: arguments.horizon, seed: arguments.seed };
+            let report = lead::train(&environment::desk().await?, &training).await?;
+            if arguments.json {
+                say(&serde_json::to_string_pretty(&report)?);
+            } else {
+                print(&report);
+            }
+        }
+        Kind::Smurf => {
+            let report = smurf::train(&environment::desk().await?, &smurf::Training { as_of, seed: arguments.seed }).await?;
+            if arguments.json {
+                say(&serde_json::to_string_pretty(&report)?);
+            } else {
+                print_verdicts(&report);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The day that was asked for, or today; none that is not over can be looked back from.
+pub(crate) fn day(asked: Option<NaiveDate>) -> Result<NaiveDate> {
+    let today = chrono::DateTime::from_timestamp_millis(crate::stack::now().0).unwrap_or_default().date_naive();
+    let day = asked.unwrap_or(today);
+    ensure!(day <= today, "look at {day}: it has not begun, and what happens until then would be missing");
+    Ok(day)
+}
+
+fn print(report: &TrainReport) {
+    let is_new = if report.was_there { "was on the shelf already" } else { "trained" };
+    say(&format!("version {} {is_new}", report.version));
+    table(
+        &["part", "chosen", "rows", "test rows", "AUC", "PR AUC", "Brier", "ECE", "precision at 10 %"],
+        report
+            .parts
+            .iter()
+            .map(|part| [vec![part.part.clone(), part.chosen.clone(), part.rows.to_string()], figures(part.test.as_ref())].concat()),
+    );
+    let verdict = if report.is_current { "scores from now on" } else { "does not score" };
+    say(&format!("{} {verdict}: {}", report.version, report.reason));
+}
+
+fn print_verdicts(report: &smurf::TrainReport) {
+    let is_new = if report.was_there { "was on the shelf already" } else { "trained" };
+    say(&format!("version {} {is_new}: {} on {} verdicts", report.version, report.chosen, report.rows));
+    table(&["test rows", "AUC", "PR AUC", "Brier", "ECE", "precision at 10 %"], [figures(report.test.as_ref())]);
+    let verdict = if report.is_current { "scores from now on" } else { "does not score" };
+    say(&format!("{} {verdict}: {}", report.version, report.reason));
+}

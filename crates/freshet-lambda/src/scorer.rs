@@ -1,0 +1,98 @@
+//! The scorer: asks Athena for features, trains models of them, and writes scores as rows of the lake.
+//!
+//! What every model shares is here: the [`Desk`] that it works at, [`ask`] for a named query's rows, the [`shelf`] of model
+//! files in the lake's bucket, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads,
+//! [`smurf`] that of accounts.
+//!
+//! Safe to run twice: a version's name is a hash of what it was trained on, and a row of scores is identified by its subject and
+//! day, so that the compactor stores it once.
+
+pub mod ask;
+pub mod land;
+pub mod lead;
+pub mod shelf;
+pub mod smurf;
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// What a scorer works with: clients, and where things are.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Runs the queries.
+    pub athena: aws_sdk_athena::Client,
+    /// Holds models and the landing zone.
+    pub s3: aws_sdk_s3::Client,
+    /// The lake's bucket.
+    pub bucket: String,
+    /// The database of the lake's tables.
+    pub database: String,
+    /// The workgroup that the queries run in.
+    pub workgroup: String,
+    /// Where results go (`s3://…/`), unless the workgroup says.
+    pub output_location: Option<String>,
+    /// How long a query may take.
+    pub timeout: Duration,
+}
+
+/// What a function's event asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Which model.
+    pub kind: Kind,
+    /// What to do.
+    pub job: Work,
+    /// The day, as `2026-06-01`; today where there is none.
+    #[serde(default)]
+    pub as_of: Option<String>,
+    /// How far ahead a training asks.
+    #[serde(default = "usual_horizon")]
+    pub horizon_days: u32,
+}
+
+/// The kinds of models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// How likely a person is to buy.
+    Lead,
+    /// How far an account plays above its record.
+    Smurf,
+}
+
+/// What a scorer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Scores everyone of a day.
+    Score,
+    /// Trains a version.
+    Train,
+}
+
+fn usual_horizon() -> u32 {
+    30
+}
+
+/// Does a job and says what it did.
+pub async fn run_job(desk: &Desk, job: &Job, now: SystemTime) -> Result<serde_json::Value, Error> {
+    let as_of: NaiveDate = match &job.as_of {
+        Some(day) => day.parse().map_err(|_| Error::MalformedVariable { name: "as_of", form: "2026-06-01" })?,
+        None => DateTime::<Utc>::from(now).date_naive(),
+    };
+    let said = match (job.kind, job.job) {
+        (Kind::Lead, Work::Score) => serde_json::to_value(lead::score(desk, &lead::Scoring { as_of, version: None }).await?),
+        (Kind::Lead, Work::Train) => {
+            let training = lead::Training { as_of, horizon_days: job.horizon_days, seed: 1 };
+            serde_json::to_value(lead::train(desk, &training).await?)
+        }
+        (Kind::Smurf, Work::Score) => serde_json::to_value(smurf::score(desk, &smurf::Scoring { as_of, version: None }).await?),
+        (Kind::Smurf, Work::Train) => serde_json::to_value(smurf::train(desk, &smurf::Training { as_of, seed: 1 }).await?),
+    };
+    said.map_err(Error::models("say what was done"))
+}

@@ -1,0 +1,193 @@
+//! Lead likelihood over the lake: looks at the past become a version on the shelf, and everyone gets a score.
+//!
+//! Features and labels are the queries `lead_features` and `lead_buyers`; what is learned of them is `freshet-lead`'s.
+
+mod train;
+
+use std::collections::HashSet;
+
+use chrono::NaiveDate;
+use freshet_lead::lake::{Collector, KnownBy, Person, Population, Seen};
+use freshet_lead::lessons::{Class, frame_for, frame_to_score, score_population};
+use freshet_lead::score::{LeadScore, Occasion};
+use freshet_ml::drift::{Drift, drift, of_numbers};
+use freshet_ml::model::{Learner, Model};
+use freshet_ml::split::Part;
+use serde::Serialize;
+use serde_json::json;
+
+use super::land::Landing;
+use super::shelf::Shelf;
+use super::{Desk, ask};
+use crate::error::Error;
+
+pub use train::{TrainReport, Trained, Training, gate, train};
+
+/// The kind, as the shelf and the command line have it.
+pub const KIND: &str = "lead";
+/// The table of scores.
+pub const TABLE: &str = "lead_scores";
+/// The table of drift.
+pub const DRIFT_TABLE: &str = "model_drift";
+/// The seed of the exploration: the same people for a day, whoever scores.
+const SEED: u64 = 1;
+
+/// What a scoring is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scoring {
+    /// The day, whose start is the cut-off.
+    pub as_of: NaiveDate,
+    /// The version; the current one where there is none.
+    pub version: Option<String>,
+}
+
+/// What a scoring did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScoreReport {
+    /// The day.
+    pub as_of: String,
+    /// The version that scored.
+    pub version: String,
+    /// The horizon of its probabilities.
+    pub horizon_days: u32,
+    /// Customers scored.
+    pub customers: usize,
+    /// Prospects scored.
+    pub prospects: usize,
+    /// People whom no model of the version speaks of.
+    pub unspoken: usize,
+    /// Objects put into the landing zone, for the compactor.
+    pub landed: u64,
+}
+
+/// Scores everyone of a day. A second run for a day lands rows that the table has already: the compactor keeps the first.
+pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error> {
+    let shelf = Shelf::new(&desk.s3, &desk.bucket, KIND);
+    let version = match &scoring.version {
+        Some(version) => version.clone(),
+        None => shelf.current().await?.ok_or(Error::NoModel { kind: KIND })?.version,
+    };
+    let models = shelf.models(&version).await?;
+    let seen = features(desk, scoring.as_of, scoring.as_of).await?;
+    let mut landing = Landing::new(&desk.s3, &desk.bucket, TABLE);
+    let mut drifted = Landing::new(&desk.s3, &desk.bucket, DRIFT_TABLE);
+    let (mut counts, mut unspoken, mut horizon_days) = ([0, 0], 0, 0);
+    for class in Class::ALL {
+        let population = class.of(&seen);
+        let Some(model) = models.get(class.name()) else {
+            unspoken += population.people.len();
+            continue;
+        };
+        model.expect_kind(class.kind()).map_err(Error::models("use a model of leads"))?;
+        horizon_days = model.training.horizon_days.unwrap_or_default();
+        let occasion = Occasion { as_of: scoring.as_of, horizon_days, seed: SEED };
+        let mut scores = Vec::with_capacity(population.people.len());
+        score_population(model, population, &occasion, |score| scores.push(score)).map_err(Error::models("score leads"))?;
+        for (person, score) in population.people.iter().zip(&scores) {
+            landing.push(&score.as_of, row(class, person, score, model)).await?;
+        }
+        counts[usize::from(class == Class::Prospects)] = scores.len();
+        for row in drift_rows(&shelf, &version, class, model, population, &scores).await? {
+            drifted.push(&scoring.as_of.to_string(), row).await?;
+        }
+    }
+    let landed = landing.finish().await? + drifted.finish().await?;
+    tracing::info!(as_of = %scoring.as_of, version, customers = counts[0], prospects = counts[1], unspoken, "scored leads");
+    Ok(ScoreReport {
+        as_of: scoring.as_of.to_string(),
+        version,
+        horizon_days,
+        customers: counts[0],
+        prospects: counts[1],
+        unspoken,
+        landed,
+    })
+}
+
+/// How far the people of a day are from those of the training; nothing where the frozen frame is gone or has no rows.
+async fn drift_rows(
+    shelf: &Shelf<'_>,
+    version: &str,
+    class: Class,
+    model: &Model,
+    population: &Population,
+    scores: &[LeadScore],
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
+    let Some(frozen) = shelf.frame(version, class.name(), model).await? else {
+        return Ok(Vec::new());
+    };
+    let failed = || Error::models("compare with the training");
+    let learned: Vec<usize> = (0..frozen.labels().len()).filter(|&row| frozen.parts()[row] != Part::Test).collect();
+    let learned = frozen.frame().take(&learned);
+    let horizon_days = model.training.horizon_days.unwrap_or_default();
+    let today = frame_to_score(model, population, horizon_days).map_err(failed())?;
+    let mut found: Vec<(&str, String, Drift, usize)> =
+        drift(&learned, &today).into_iter().map(|(name, drift)| ("input", name, drift, learned.rows())).collect();
+    let (test, labels) = frozen.part(Part::Test);
+    if !labels.is_empty() && !scores.is_empty() {
+        let judged = model.score(&frame_for(model, &test).map_err(failed())?);
+        let judged = judged.map_err(Error::models("compare with the training"))?;
+        let before: Vec<f64> = judged.iter().map(|score| score.probability).collect();
+        let now: Vec<f64> = scores.iter().map(|score| score.probability).collect();
+        found.push(("score", "probability".to_owned(), of_numbers(&before, &now), before.len()));
+    }
+    let Some(as_of) = scores.first().map(|score| score.as_of.as_str()) else {
+        return Ok(Vec::new());
+    };
+    let row = |(what, feature, drift, rows_before): (&str, String, Drift, usize)| {
+        let columns = json!({
+            "model": model.name, "kind": KIND, "what": what, "feature": feature, "drift_index": drift.index,
+            "mean_before": drift.mean_before, "mean_now": drift.mean_now, "missing_before": drift.missing_before,
+            "missing_now": drift.missing_now, "rows_before": rows_before, "rows_now": scores.len(),
+            "as_of": as_of, "cut_off_at": format!("{as_of} 00:00:00.000"),
+        });
+        match columns {
+            serde_json::Value::Object(columns) => columns,
+            _ => serde_json::Map::new(),
+        }
+    };
+    Ok(found.into_iter().map(row).collect())
+}
+
+fn row(class: Class, person: &Person, score: &LeadScore, model: &Model) -> serde_json::Map<String, serde_json::Value> {
+    let (key, hash_key_id, account, customer_id) = match &person.known_by {
+        KnownBy::Email(id) => (Some(score.customer_key.as_str()), id.as_deref(), None, None),
+        KnownBy::Id { account, customer_id } => (None, None, account.as_deref(), customer_id.as_deref()),
+    };
+    let speaker = match &model.learner {
+        Learner::Given { feature } => feature.as_str(),
+        Learner::Logistic(_) | Learner::Boosted(_) => model.learner.name(),
+    };
+    let [reason_1, reason_2, reason_3] = score.reasons.each_ref().map(|reason| (!reason.is_empty()).then_some(reason.as_str()));
+    let columns = json!({
+        "subject": score.customer_key, "customer_key": key, "hash_key_id": hash_key_id, "account": account, "customer_id": customer_id, "known_in": person.known_in,
+        "class": class.name(), "probability": score.probability, "decile": score.decile, "base_rate": score.base_rate,
+        "horizon_days": score.horizon_days, "as_of": score.as_of, "label_matures_at": score.label_matures_at,
+        "cut_off_at": format!("{} 00:00:00.000", score.as_of),
+        "reason_1": reason_1, "reason_2": reason_2, "reason_3": reason_3,
+        "speaker": speaker, "model": score.model, "explore": score.explore,
+    });
+    match columns {
+        serde_json::Value::Object(columns) => columns,
+        _ => serde_json::Map::new(),
+    }
+}
+
+/// Everyone at a cut-off, by what had been received by the end of `as_of`.
+pub async fn features(desk: &Desk, cut_off: NaiveDate, as_of: NaiveDate) -> Result<Seen, Error> {
+    let values = [("cut_off", cut_off.to_string()), ("as_of", as_of.to_string())];
+    let failed = || Error::models("read the features of leads");
+    let begin = |columns: &[&str]| Collector::new(columns.iter().copied()).map_err(failed());
+    let collector = ask::each_row(desk, "lead_features", &values, begin, |collector, row| collector.push(row).map_err(failed())).await?;
+    collector.finish().map_err(failed())
+}
+
+/// The subjects who bought in the days from a cut-off on.
+pub async fn buyers(desk: &Desk, cut_off: NaiveDate, horizon_days: u32, as_of: NaiveDate) -> Result<HashSet<String>, Error> {
+    let values = [("cut_off", cut_off.to_string()), ("horizon_days", horizon_days.to_string()), ("as_of", as_of.to_string())];
+    let take = |buyers: &mut HashSet<String>, row: &[Option<String>]| {
+        buyers.extend(row.first().cloned().flatten());
+        Ok(())
+    };
+    ask::each_row(desk, "lead_buyers", &values, |_| Ok(HashSet::new()), take).await
+}
