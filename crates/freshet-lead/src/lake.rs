@@ -12,8 +12,25 @@ use crate::features::BGNBD;
 
 /// What purchases say: of customers alone.
 pub const PURCHASES: [&str; 19] = [
-    "recency", "tenure", "freq", "m_sum", "m_max", "m_mean", "m_last", "q_sum", "gap_mean", "gap_std", "overdue", "n_30", "m_30", "n_90",
-    "m_90", "n_180", "m_180", "refund_sum", "refunds_90",
+    "recency",
+    "tenure",
+    "freq",
+    "m_sum",
+    "m_max",
+    "m_mean",
+    "m_last",
+    "q_sum",
+    "gap_mean",
+    "gap_std",
+    "overdue",
+    "n_30",
+    "m_30",
+    "n_90",
+    "m_90",
+    "n_180",
+    "m_180",
+    "refund_sum",
+    "refunds_90",
 ];
 /// What checkouts, carts and the desk say: of everyone.
 pub const SIGNS: [&str; 15] = [
@@ -146,8 +163,7 @@ impl Collector {
         }
         gathering.channels.push(cell(self.channel).filter(|channel| !channel.is_empty()).map(str::to_owned));
         let text = |place: usize| cell(self.who[place]).map(str::to_owned);
-        let known_by =
-            if text(1).is_some() { KnownBy::Email(text(2)) } else { KnownBy::Id { account: text(3), customer_id: text(4) } };
+        let known_by = if text(1).is_some() { KnownBy::Email(text(2)) } else { KnownBy::Id { account: text(3), customer_id: text(4) } };
         gathering.people.push(Person { subject: text(0).unwrap_or_default(), known_by, known_in: text(5) });
         Ok(())
     }

@@ -278,8 +278,7 @@ fn backtest(course: &Course<'_>, class: Class, rows: &Frame) -> Result<Option<Ba
 
 /// Whether a model was trained with a feature.
 fn knows(model: &Model, name: &str) -> bool {
-    model.features.iter().any(|prepared| prepared.feature.name == name)
-        || model.silent_features.iter().any(|feature| feature.name == name)
+    model.features.iter().any(|prepared| prepared.feature.name == name) || model.silent_features.iter().any(|feature| feature.name == name)
 }
 
 /// A frame as a model knows it: without what it does not know, and with its own shares.
@@ -309,12 +308,7 @@ pub fn frame_to_score(model: &Model, population: &Population, horizon_days: u32)
 }
 
 /// Scores everyone of a population, in its order.
-pub fn score_population(
-    model: &Model,
-    population: &Population,
-    occasion: &Occasion,
-    take: impl FnMut(LeadScore),
-) -> Result<(), Error> {
+pub fn score_population(model: &Model, population: &Population, occasion: &Occasion, take: impl FnMut(LeadScore)) -> Result<(), Error> {
     let frame = frame_to_score(model, population, occasion.horizon_days)?;
     let subjects: Vec<&str> = population.people.iter().map(|person| person.subject.as_str()).collect();
     Ok(score(model, &frame, &subjects, occasion, take)?)

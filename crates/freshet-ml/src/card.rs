@@ -71,7 +71,13 @@ pub fn card(model: &Model, backtests: &[Backtest], words: &Words<'_>) -> String 
         if let Some(picture) = words.picture {
             line(&mut page, format_args!("![backtest]({picture})\n"));
         }
-        line(&mut page, format_args!("| cut-off | rows | came true | foretold | AUC | {} alone | log-loss |\n|---|---|---|---|---|---|---|", words.baseline));
+        line(
+            &mut page,
+            format_args!(
+                "| cut-off | rows | came true | foretold | AUC | {} alone | log-loss |\n|---|---|---|---|---|---|---|",
+                words.baseline
+            ),
+        );
         let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
         for point in backtests {
             let (auc, baseline) = (share(point.auc), share(point.baseline_auc));
@@ -158,7 +164,16 @@ mod tests {
             log_loss: 0.3,
         };
         let page = card(&model, &[point], &words);
-        for said in ["# lead-1", "too few labels", "| ROC AUC | 1.0000 | 1.0000 |", "backtest.svg", "| 2026-01-01 | 4 | 0.5000 | 0.4000 | 0.750 | - |", "- No causes.", "`rate`", &model.training.frame_sha256] {
+        for said in [
+            "# lead-1",
+            "too few labels",
+            "| ROC AUC | 1.0000 | 1.0000 |",
+            "backtest.svg",
+            "| 2026-01-01 | 4 | 0.5000 | 0.4000 | 0.750 | - |",
+            "- No causes.",
+            "`rate`",
+            &model.training.frame_sha256,
+        ] {
             assert!(page.contains(said), "{said} is not in\n{page}");
         }
         let unknown = given(&rows, &Labelled::new(rows.take(&[]), Vec::new(), Vec::new()).expect("no rows"), &options, "rate", "none");

@@ -63,10 +63,8 @@ pub fn read(text: &[u8]) -> Result<(Labelled, Vec<Origin>), Error> {
         }
     }
     let names: Vec<&str> = headers.iter().skip(FRONT.len()).collect();
-    let mut columns: Vec<Column> = names
-        .iter()
-        .map(|name| if name.ends_with(CATEGORY) { Column::Category(Vec::new()) } else { Column::Number(Vec::new()) })
-        .collect();
+    let mut columns: Vec<Column> =
+        names.iter().map(|name| if name.ends_with(CATEGORY) { Column::Category(Vec::new()) } else { Column::Number(Vec::new()) }).collect();
     let (mut labels, mut parts, mut origins) = (Vec::new(), Vec::new(), Vec::new());
     for (place, record) in reader.records().enumerate() {
         let line = place as u64 + 2;

@@ -30,11 +30,7 @@ impl Comparison {
     /// Both together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            present: self.present + other.present,
-            candidate: self.candidate + other.candidate,
-        }
+        Self { rows: self.rows + other.rows, present: self.present + other.present, candidate: self.candidate + other.candidate }
     }
 }
 
@@ -63,11 +59,8 @@ mod tests {
     #[test]
     fn a_model_passes_only_when_it_is_better_on_rows() {
         let frame = |good: &[f64], bad: &[f64]| {
-            Frame::new(vec![
-                ("good".to_owned(), Column::Number(good.to_vec())),
-                ("bad".to_owned(), Column::Number(bad.to_vec())),
-            ])
-            .expect("a frame")
+            Frame::new(vec![("good".to_owned(), Column::Number(good.to_vec())), ("bad".to_owned(), Column::Number(bad.to_vec()))])
+                .expect("a frame")
         };
         let rows = frame(&[0.9, 0.1, 0.8], &[0.4, 0.6, 0.5]);
         let nothing = Labelled::new(frame(&[], &[]), Vec::new(), Vec::new()).expect("no rows");

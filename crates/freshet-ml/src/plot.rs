@@ -34,14 +34,18 @@ const TOP: f64 = 34.0;
 pub fn backtests(title: &str, baseline: &str, points: &[Backtest]) -> String {
     let mut svg = String::new();
     let height = 2.0 * (PANEL + TOP) + 30.0;
-    write(&mut svg, format_args!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">"));
+    write(
+        &mut svg,
+        format_args!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">"
+        ),
+    );
     write(&mut svg, format_args!("<rect width=\"100%\" height=\"100%\" fill=\"white\"/><title>{}</title>", escaped(title)));
     let of = |value: fn(&Backtest) -> Option<f64>| points.iter().map(value).collect::<Vec<_>>();
     let ranking = [("model", "#1f6f8b", of(|point| point.auc)), (baseline, "#b0b0b0", of(|point| point.baseline_auc))];
     let lowest = ranking.iter().flat_map(|(_, _, values)| values).flatten().fold(0.5_f64, |least, value| least.min(*value));
     panel(&mut svg, TOP, &format!("{title}: ROC AUC by cut-off"), (lowest, 1.0), points, &ranking);
-    let shares =
-        [("came true", "#1f6f8b", of(|point| Some(point.base_rate))), ("foretold", "#d9822b", of(|point| Some(point.foretold)))];
+    let shares = [("came true", "#1f6f8b", of(|point| Some(point.base_rate))), ("foretold", "#d9822b", of(|point| Some(point.foretold)))];
     let highest = shares.iter().flat_map(|(_, _, values)| values).flatten().fold(0.01_f64, |most, value| most.max(*value));
     panel(&mut svg, 2.0 * TOP + PANEL, "share with the label", (0.0, highest * 1.1), points, &shares);
     svg.push_str("</svg>\n");
@@ -59,20 +63,53 @@ fn panel(svg: &mut String, top: f64, title: &str, (low, high): (f64, f64), point
     for step in 0..=4 {
         let value = low + (high - low) * f64::from(step) / 4.0;
         let at = y(value);
-        write(svg, format_args!("<line x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\" stroke=\"#e6e6e6\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value:.3}</text>", LEFT - 6.0, at + 4.0));
+        write(
+            svg,
+            format_args!(
+                "<line x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\" stroke=\"#e6e6e6\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value:.3}</text>",
+                LEFT - 6.0,
+                at + 4.0
+            ),
+        );
     }
     for (place, point) in points.iter().enumerate() {
-        write(svg, format_args!("<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", x(place), top + PANEL + 14.0, escaped(&point.cut_off)));
+        write(
+            svg,
+            format_args!(
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+                x(place),
+                top + PANEL + 14.0,
+                escaped(&point.cut_off)
+            ),
+        );
     }
     for (order, (name, colour, values)) in lines.iter().enumerate() {
         let known = values.iter().enumerate().filter_map(|(place, value)| Some((place, (*value)?)));
         let path: Vec<String> = known.clone().map(|(place, value)| format!("{:.1},{:.1}", x(place), y(value))).collect();
         write(svg, format_args!("<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/>", path.join(" ")));
         for (place, value) in known {
-            write(svg, format_args!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"><title>{} {value:.4}</title></circle>", x(place), y(value), escaped(name)));
+            write(
+                svg,
+                format_args!(
+                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"><title>{} {value:.4}</title></circle>",
+                    x(place),
+                    y(value),
+                    escaped(name)
+                ),
+            );
         }
         let at = LEFT + 330.0 + 110.0 * order as f64;
-        write(svg, format_args!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{colour}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>", at, top - 20.0, at + 8.0, top - 16.0, escaped(name)));
+        write(
+            svg,
+            format_args!(
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{colour}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                at,
+                top - 20.0,
+                at + 8.0,
+                top - 16.0,
+                escaped(name)
+            ),
+        );
     }
 }
 

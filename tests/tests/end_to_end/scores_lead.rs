@@ -8,8 +8,8 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use freshet_ingest::time::Millis;
-use freshet_lambda::scorer::{Desk, lead};
 use freshet_lambda::scorer::shelf::Shelf;
+use freshet_lambda::scorer::{Desk, lead};
 use freshet_lead::lake::Seen;
 use freshet_ml::frame::{Column, Frame, Labelled};
 use freshet_ml::frozen::{self, Origin};
@@ -161,7 +161,8 @@ fn train_and_score(up: &Up) {
     let people = number(&report["customers"]) + number(&report["prospects"]);
     assert!(people > 700.0 && number(&report["compacted"]["rows"]) >= 0.0, "{report}");
     let state = || {
-        let rows = up.rows("SELECT count(*) AS rows, count(DISTINCT subject) AS people, round(sum(probability), 6) AS sum FROM lead_scores");
+        let rows =
+            up.rows("SELECT count(*) AS rows, count(DISTINCT subject) AS people, round(sum(probability), 6) AS sum FROM lead_scores");
         let tables: Vec<Value> = serde_json::from_str(&up.freshet(&["tables", "--json"])).unwrap();
         (rows, tables.into_iter().find(|table| table["name"] == "lead_scores").unwrap())
     };
@@ -176,7 +177,8 @@ fn train_and_score(up: &Up) {
 }
 
 fn rows_say_what_they_must(up: &Up, as_of: &str, trained: &Value) {
-    let odd = "SELECT count(*) AS n FROM lead_scores WHERE NOT (probability > 0 AND probability < 1 AND decile BETWEEN 1 AND 10 AND base_rate > 0
+    let odd =
+        "SELECT count(*) AS n FROM lead_scores WHERE NOT (probability > 0 AND probability < 1 AND decile BETWEEN 1 AND 10 AND base_rate > 0
         AND as_of = dt AND label_matures_at = date_add('day', horizon_days, as_of) AND hash_key_id IS NOT NULL AND reason_1 IS NOT NULL)";
     assert_eq!(up.rows(odd)[0]["n"], 0);
     let models = up.rows("SELECT DISTINCT model FROM lead_scores ORDER BY model");
@@ -192,10 +194,8 @@ fn rows_say_what_they_must(up: &Up, as_of: &str, trained: &Value) {
     reasons_are_true(up, as_of);
     // A customer who asks the desk is one person; somebody who only asked is a lead.
     let known = up.rows("SELECT class, known_in FROM lead_scores WHERE known_in LIKE '%42%' ORDER BY class");
-    let expected = [
-        json!({ "class": "customers", "known_in": "42, acme.myshopify.com" }),
-        json!({ "class": "prospects", "known_in": "42" }),
-    ];
+    let expected =
+        [json!({ "class": "customers", "known_in": "42, acme.myshopify.com" }), json!({ "class": "prospects", "known_in": "42" })];
     assert_eq!(known, expected);
     let list = up.freshet(&["query", "lead_list", "--param", &format!("day={as_of}"), "--param", "top=5", "--format", "json"]);
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
@@ -232,7 +232,8 @@ fn reasons_are_true(up: &Up, as_of: &str) {
 }
 
 fn erased_people_have_no_score(up: &Up, folder: &std::path::Path) {
-    let key = up.rows("SELECT DISTINCT customer_key AS k FROM shopify_orders WHERE customer_id = '10001'")[0]["k"].as_str().unwrap().to_owned();
+    let key =
+        up.rows("SELECT DISTINCT customer_key AS k FROM shopify_orders WHERE customer_id = '10001'")[0]["k"].as_str().unwrap().to_owned();
     let rows = format!("SELECT count(*) AS n FROM lead_scores WHERE subject = '{key}'");
     assert_eq!(up.rows(&rows)[0]["n"], 1);
     // It warns that a compactor may run beside it, and one does.
@@ -305,17 +306,41 @@ async fn no_feature_of_the_lake_sees_past_the_cut_off() {
     assert!(before.contains("k-anna") && before.contains("k-gina"));
     let after = |at: &str, received: &str| {
         vec![
-            ("shopify_orders", json!({ "order_id": "2001", "occurred_at": at, "received_at": received, "processed_at": "2026-06-05 10:00:00.000", "customer_id": "11", "customer_key": "k-anna", "total_price": "999.0000", "cart_token": "c1" })),
+            (
+                "shopify_orders",
+                json!({ "order_id": "2001", "occurred_at": at, "received_at": received, "processed_at": "2026-06-05 10:00:00.000", "customer_id": "11", "customer_key": "k-anna", "total_price": "999.0000", "cart_token": "c1" }),
+            ),
             // A new state of an order that is known: cancelled, another customer, another total.
-            ("shopify_orders", json!({ "order_id": "1006", "occurred_at": at, "received_at": received, "processed_at": "2026-06-02 12:00:00.000", "customer_id": "11", "customer_key": "k-new", "total_price": "1.0000", "cancelled_at": at })),
-            ("shopify_checkouts", json!({ "token": "t11", "occurred_at": at, "received_at": received, "completed_at": at, "customer_key": "k-fred", "total_price": "1.0000" })),
-            ("shopify_checkouts", json!({ "token": "t99", "occurred_at": at, "received_at": received, "customer_key": "k-late", "total_price": "1.0000", "cart_token": "c1" })),
+            (
+                "shopify_orders",
+                json!({ "order_id": "1006", "occurred_at": at, "received_at": received, "processed_at": "2026-06-02 12:00:00.000", "customer_id": "11", "customer_key": "k-new", "total_price": "1.0000", "cancelled_at": at }),
+            ),
+            (
+                "shopify_checkouts",
+                json!({ "token": "t11", "occurred_at": at, "received_at": received, "completed_at": at, "customer_key": "k-fred", "total_price": "1.0000" }),
+            ),
+            (
+                "shopify_checkouts",
+                json!({ "token": "t99", "occurred_at": at, "received_at": received, "customer_key": "k-late", "total_price": "1.0000", "cart_token": "c1" }),
+            ),
             ("shopify_customers", json!({ "customer_id": "15", "occurred_at": at, "received_at": received, "customer_key": "k-fifteen" })),
             ("shopify_carts", json!({ "cart_token": "c1", "occurred_at": at, "received_at": received })),
-            ("shopify_refunds", json!({ "refund_id": "999", "order_id": "1006", "occurred_at": at, "received_at": received, "transaction_amount": "5.0000" })),
-            ("zendesk_tickets", json!({ "ticket_id": "6", "topic": "ticket.status_changed", "occurred_at": at, "received_at": received, "status": "solved", "requester_id": "501", "satisfaction": "bad", "created_at": "2026-06-08 10:00:00.000" })),
-            ("zendesk_ticket_events", json!({ "ticket_id": "8", "topic": "ticket.comment_added", "event_type": "comment_added", "occurred_at": at, "received_at": received, "comment_is_public": true, "author_is_staff": true })),
-            ("zendesk_user_events", json!({ "user_id": "504", "topic": "user.identity_changed", "event_type": "identity_changed", "occurred_at": at, "received_at": received, "customer_key": "k-other", "role": "agent" })),
+            (
+                "shopify_refunds",
+                json!({ "refund_id": "999", "order_id": "1006", "occurred_at": at, "received_at": received, "transaction_amount": "5.0000" }),
+            ),
+            (
+                "zendesk_tickets",
+                json!({ "ticket_id": "6", "topic": "ticket.status_changed", "occurred_at": at, "received_at": received, "status": "solved", "requester_id": "501", "satisfaction": "bad", "created_at": "2026-06-08 10:00:00.000" }),
+            ),
+            (
+                "zendesk_ticket_events",
+                json!({ "ticket_id": "8", "topic": "ticket.comment_added", "event_type": "comment_added", "occurred_at": at, "received_at": received, "comment_is_public": true, "author_is_staff": true }),
+            ),
+            (
+                "zendesk_user_events",
+                json!({ "user_id": "504", "topic": "user.identity_changed", "event_type": "identity_changed", "occurred_at": at, "received_at": received, "customer_key": "k-other", "role": "agent" }),
+            ),
         ]
     };
     // Happened on the day of the cut-off, and later; happened before it and was received after its day; received after `as_of`.
@@ -387,7 +412,10 @@ async fn a_version_scores_only_when_it_beats_the_current_one() {
     }
     // A frame that is not the training's is refused; one that an erasure took leaves nothing to judge by.
     let models = shelf.models("c").await.unwrap();
-    shelf.write("c", "customers.csv.gz", freshet_ingest::envelope::gzip(b"person,cut_off,y,split,good,bad\np,d,1,test,0.5,0.5\n")).await.unwrap();
+    shelf
+        .write("c", "customers.csv.gz", freshet_ingest::envelope::gzip(b"person,cut_off,y,split,good,bad\np,d,1,test,0.5,0.5\n"))
+        .await
+        .unwrap();
     assert!(shelf.frame("c", "customers", &models["customers"]).await.unwrap_err().to_string().contains("not what the training wrote"));
     s3.delete_object().bucket(BUCKET).key("models/lead/c/customers.csv.gz").send().await.unwrap();
     assert_eq!(shelf.frame("c", "customers", &models["customers"]).await.unwrap(), None);

@@ -72,9 +72,10 @@ fn print(report: &TrainReport) {
     say(&format!("version {} {is_new}", report.version));
     table(
         &["part", "chosen", "rows", "test rows", "AUC", "PR AUC", "Brier", "ECE", "precision at 10 %"],
-        report.parts.iter().map(|part| {
-            [vec![part.part.clone(), part.chosen.clone(), part.rows.to_string()], figures(part.test.as_ref())].concat()
-        }),
+        report
+            .parts
+            .iter()
+            .map(|part| [vec![part.part.clone(), part.chosen.clone(), part.rows.to_string()], figures(part.test.as_ref())].concat()),
     );
     let verdict = if report.is_current { "scores from now on" } else { "does not score" };
     say(&format!("{} {verdict}: {}", report.version, report.reason));

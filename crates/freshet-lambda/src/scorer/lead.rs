@@ -21,7 +21,7 @@ use super::shelf::Shelf;
 use super::{Desk, ask};
 use crate::error::Error;
 
-pub use train::{Trained, TrainReport, Training, gate, train};
+pub use train::{TrainReport, Trained, Training, gate, train};
 
 /// The kind, as the shelf and the command line have it.
 pub const KIND: &str = "lead";

@@ -47,10 +47,8 @@ fn look_at(ledger: &Ledger, cut_off: NaiveDate, prospects: usize) -> (Seen, Hash
         let age = format!("{age:.0}");
         rows.push((name, vec![("lead_age", age.clone()), ("checkout_age", age), ("checkout_value", "30".to_owned())]));
     }
-    let borrowed: Vec<(&str, Vec<(&str, &str)>)> = rows
-        .iter()
-        .map(|(name, row)| (name.as_str(), row.iter().map(|(column, value)| (*column, value.as_str())).collect()))
-        .collect();
+    let borrowed: Vec<(&str, Vec<(&str, &str)>)> =
+        rows.iter().map(|(name, row)| (name.as_str(), row.iter().map(|(column, value)| (*column, value.as_str())).collect())).collect();
     let rows: Vec<Told<'_>> = borrowed.iter().map(|(name, row)| (*name, true, row.as_slice())).collect();
     (seen(&rows).expect("people"), buyers)
 }
@@ -148,8 +146,7 @@ fn the_first_day_has_no_label_and_still_a_score() {
     assert!(customers.model.metrics.test.is_none() && customers.model.base_rate > 0.0);
     let nobody = School { as_of: school.as_of, looks: Vec::new(), today: Seen::default() };
     let nothing = BTreeMap::new();
-    let course =
-        Course { as_of: nobody.as_of, horizon_days: HORIZON, looks: &[], today: &nobody.today, table_versions: &nothing, seed: 1 };
+    let course = Course { as_of: nobody.as_of, horizon_days: HORIZON, looks: &[], today: &nobody.today, table_versions: &nothing, seed: 1 };
     assert_eq!(learn(&course, Class::Customers).expect("nothing to learn"), None);
 }
 

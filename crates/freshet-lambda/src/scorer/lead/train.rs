@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use freshet_lead::lessons::{Class, Course, Lesson, Look, cut_offs, frame_for, learn};
 use freshet_ingest::canonical::hash_parts;
+use freshet_lead::lessons::{Class, Course, Lesson, Look, cut_offs, frame_for, learn};
 use freshet_ml::card::{Words, card};
 use freshet_ml::frozen;
 use freshet_ml::gate::{self, Comparison};
