@@ -131,6 +131,8 @@ def arrow_value(kind, value):
         return datetime.datetime.fromisoformat(value)
     if kind == "date":
         return datetime.date.fromisoformat(value)
+    if kind == "double":
+        return float(value)
     return decimal.Decimal(str(value)) if kind.startswith("decimal") else value
 
 
