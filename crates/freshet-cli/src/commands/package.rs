@@ -14,7 +14,8 @@ use crate::output::{complain, say, table};
 use artefact::{Architecture, Verdict, judge, pack};
 
 /// The functions, and how large their binaries may be: what starts for every delivery and every batch starts quickly.
-const FUNCTIONS: [(&str, u64); 3] = [("receiver", 8_000_000), ("transformer", 8_000_000), ("compactor", LAMBDA_LIMIT)];
+const FUNCTIONS: [(&str, u64); 4] =
+    [("receiver", 8_000_000), ("transformer", 8_000_000), ("compactor", LAMBDA_LIMIT), ("scorer", LAMBDA_LIMIT)];
 /// Lambda's own limit of an unzipped package (docs.aws.amazon.com/lambda, "Lambda quotas").
 const LAMBDA_LIMIT: u64 = 250 * 1024 * 1024;
 

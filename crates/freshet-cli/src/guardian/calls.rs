@@ -64,6 +64,29 @@ pub(crate) const BINARIES: &[Binary] = &[
         required: &["FRESHET_BUCKET", "FRESHET_HASH_KEY_PARAMETER"],
         optional: &["FRESHET_MEMORY_BUDGET_MIB"],
     },
+    Binary {
+        name: "scorer",
+        calls: &[
+            ("athena:StartQueryExecution", ""),
+            ("athena:StopQueryExecution", ""),
+            ("athena:GetQueryExecution", ""),
+            ("athena:GetQueryResults", ""),
+            // What Athena does by the role of its caller.
+            ("glue:GetDatabase", ""),
+            ("glue:GetTable", ""),
+            ("s3:GetObject", "tables/*"),
+            ("s3:GetObject", "answers/*"),
+            ("s3:PutObject", "answers/*"),
+            ("s3:AbortMultipartUpload", "answers/*"),
+            ("s3:GetBucketLocation", ""),
+            ("s3:ListBucket", ""),
+            ("s3:GetObject", "models/*"),
+            ("s3:PutObject", "models/*"),
+            ("s3:PutObject", "landing/scores/*"),
+        ],
+        required: &["FRESHET_BUCKET", "FRESHET_DATABASE", "FRESHET_WORKGROUP"],
+        optional: &[],
+    },
 ];
 
 /// What Lambda itself does with a function's role.

@@ -177,6 +177,9 @@ const SDK_CALLS: &[(&str, &str)] = &[
     (".get_parameter()", "ssm:GetParameter"),
     (".get_parameters()", "ssm:GetParameters"),
     (".start_query_execution()", "athena:StartQueryExecution"),
+    (".stop_query_execution()", "athena:StopQueryExecution"),
+    (".get_query_execution()", "athena:GetQueryExecution"),
+    (".get_query_results()", "athena:GetQueryResults"),
 ];
 
 #[test]
@@ -186,6 +189,13 @@ fn tables_of_calls_and_variables_agree_with_the_code() {
     let parts = |name: &str| match name {
         "receiver" => vec!["freshet-lambda/src/receiver.rs", "freshet-firehose/src/producer.rs"],
         "transformer" => vec!["freshet-lambda/src/transformer.rs"],
+        "scorer" => vec![
+            "freshet-query/src/client.rs",
+            "freshet-query/src/supervise.rs",
+            "freshet-lambda/src/lander.rs",
+            "freshet-lambda/src/scorer/shelf.rs",
+            "freshet-lambda/src/scorer/lead/train.rs",
+        ],
         _ => vec!["freshet-lambda/src/compactor.rs"],
     };
     let config = read("freshet-lambda/src/config.rs");
@@ -198,8 +208,14 @@ fn tables_of_calls_and_variables_agree_with_the_code() {
             let is_listed = binary.calls.iter().any(|(listed, _)| listed == permission);
             assert!(is_listed || !is_made, "{} makes {call}, and its table does not list {permission}", binary.name);
         }
-        let secrets = if binary.name == "receiver" { "signing_secrets" } else { "hash_key" };
-        assert!(main.contains(&format!("secrets::{secrets}(")), "{} reads its secrets", binary.name);
+        let secrets: &[&str] = match binary.name {
+            "receiver" => &["signing_secrets"],
+            "scorer" => &[],
+            _ => &["hash_key"],
+        };
+        for secret in ["signing_secrets", "hash_key"] {
+            assert_eq!(main.contains(&format!("secrets::{secret}(")), secrets.contains(&secret), "{} reads {secret}", binary.name);
+        }
         for variable in binary.required.iter().chain(binary.optional) {
             assert!(config.contains(&format!("\"{variable}\"")), "{variable} is a variable of the functions");
         }
