@@ -12,8 +12,8 @@ flushed, the landing zone compacted, and every event looked up:
 - what was never answered is there once or not at all,
 - nothing else is there.
 
-Ends with 1 where that does not hold. The same seed sends the same deliveries, but for their times, and waits as long between
-the kills.
+Ends with 1 where that does not hold. The same seed sends the same deliveries, but for their times, and kills when as many are
+answered: anywhere along the run.
 """
 
 import argparse
@@ -307,13 +307,16 @@ def judge(lake, made):
     return faults
 
 
+def acknowledged(made):
+    return sum(delivery.acknowledged for delivery in made)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--deliveries", type=int, default=100_000, help="how many (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=10, help="how often it is killed (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=8, help="senders at once (default: %(default)s)")
-    parser.add_argument("--longest", type=float, default=6.0, help="longest time between two kills in seconds (default: %(default)s)")
     parser.add_argument("--flush-seconds", type=int, default=2)
     parser.add_argument("--compact-seconds", type=int, default=3)
     parser.add_argument("--dir", type=pathlib.Path, help="an empty folder for the lake, which is kept (default: a temporary one, removed when all is well)")
@@ -331,11 +334,15 @@ def main():
     up.start()
     senders, kills = Senders(up, made, arguments.threads, arguments.seed * 1000), 0
     try:
-        while senders.alive() and kills < arguments.kills:
-            time.sleep(random_numbers.uniform(0.2, arguments.longest))
+        for moment in sorted(random_numbers.uniform(0, 0.95) for _ in range(arguments.kills)):
+            while senders.alive() and acknowledged(made) < moment * len(made):
+                time.sleep(0.1)
+            time.sleep(random_numbers.uniform(0, 0.5))
+            if not senders.alive():
+                break
             up.kill()
             kills += 1
-            print(f"kill {kills}: {sum(delivery.acknowledged for delivery in made)} of {len(made)} acknowledged", flush=True)
+            print(f"kill {kills}: {acknowledged(made)} of {len(made)} acknowledged", flush=True)
             up.start()
         for thread in senders.threads:
             thread.join()
@@ -357,7 +364,7 @@ def main():
     answers = ", ".join(f"{count} × {answer}" for answer, count in sorted(senders.counts.items()))
     print(f"{len(made)} deliveries in {sent:.0f} s, {kills + 1} kills; answers: {answers}")
     if kills < arguments.kills:
-        print(f"only {kills} of {arguments.kills} kills came before everything was answered: send more, or kill sooner (--longest)")
+        print(f"only {kills} of {arguments.kills} kills came before everything was answered: send more")
     faults += [(f"refused with {status}", source, key) for source, key, status in senders.refused]
     for fault in faults[:20]:
         print("FAULT", *fault)
