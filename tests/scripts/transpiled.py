@@ -146,7 +146,10 @@ def sort_key(value):
         number = decimal.Decimal(str(value))
     except decimal.InvalidOperation:
         return text(value)
-    return f"{number:.6g}" if number.is_finite() else str(value)
+    if not number.is_finite():
+        return str(value)
+    # Ids keep every digit; what has a fraction may be a double.
+    return f"{number.normalize():f}" if number == number.to_integral_value() else f"{number:.9g}"
 
 
 def text(value):
