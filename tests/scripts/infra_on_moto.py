@@ -28,7 +28,7 @@ ACCOUNT, REGION, PARTNER = "123456789012", "eu-central-1", "aws.partner/shopify.
 PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "freshet-test"}
 # Everything that a condition can add.
 PARAMETERS = {"Stage": "test", "HttpApi": "on", "Tracing": "Active", "AlarmEmail": "lake@example.com", "MonthlyBudget": 20, "WatchedSource": "shopify",
-              "PartnerEventSource": PARTNER, "AnalystPrincipal": f"arn:aws:iam::{ACCOUNT}:root", "ReceiverConcurrency": 5, "WorkerConcurrency": 2}
+              "PartnerEventSource": PARTNER, "Scoring": "both", "AnalystPrincipal": f"arn:aws:iam::{ACCOUNT}:root", "ReceiverConcurrency": 5, "WorkerConcurrency": 2}
 NOTHING = object()
 
 # What moto 5.2.5 cannot do, by resource, and why.
