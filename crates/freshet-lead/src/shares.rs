@@ -1,7 +1,7 @@
 //! The cold start of those of whom BG/NBD knows nothing: the share of earlier leads with the same signs that bought.
 //!
 //! Signs are few and plain (a checkout left lately, one left long ago, a question alone), so that some labels suffice.
-//! Each share is drawn towards that of all by as many rows as [`WEIGHT`], and that of all towards [`PRIOR`], which is a guess
+//! Each share is drawn towards that of all by as many rows as `WEIGHT`, and that of all towards `PRIOR`, which is a guess
 //! and speaks alone only while no label at all has matured.
 
 use std::collections::BTreeMap;

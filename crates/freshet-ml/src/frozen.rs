@@ -53,7 +53,7 @@ pub fn write(labelled: &Labelled, origins: &[Origin]) -> Result<Vec<u8>, Error> 
     writer.into_inner().map_err(|error| Error::UnwrittenTable { message: error.error().to_string() })
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub fn read(text: &[u8]) -> Result<(Labelled, Vec<Origin>), Error> {
     let mut reader = csv::ReaderBuilder::new().from_reader(text);
     let headers = reader.headers().map_err(|source| Error::UnreadableTable { line: 1, source })?.clone();
