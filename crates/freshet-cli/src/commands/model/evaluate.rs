@@ -70,8 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains and judges on a ready frame.
-fn on_frame(path: &Path, arguments: &FrameArguments, options: &Options) -> Result<(Model, Evaluation)> {
+/// Trains and judges on a ready frame, and says the figures.
+fn on_frame(path: &Path, arguments: &FrameArguments, options: &Options, as_json: bool) -> Result<()> {
     let tried = || format!("evaluate on {}", path.display());
     let selection = Selection { ignore: arguments.ignore.clone(), conditions: arguments.conditions.clone() };
     let reading = text::read(path, |source| frame_text::read(source, &selection)).with_context(tried)?;
@@ -98,7 +98,12 @@ fn on_frame(path: &Path, arguments: &FrameArguments, options: &Options) -> Resul
     let model = text::patiently("training", || choose::train(&reading.labelled, options)).with_context(tried)?;
     let evaluation = evaluation(&model).with_context(tried)?;
     note(&model, &evaluation);
-    Ok((model, evaluation))
+    if as_json {
+        say(&serde_json::to_string_pretty(&evaluation)?);
+    } else {
+        print(&model, &evaluation);
+    }
+    Ok(())
 }
 
 /// Says what a reader of the figures should know of the model.

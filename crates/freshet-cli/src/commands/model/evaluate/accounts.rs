@@ -10,7 +10,7 @@ use freshet_smurf::rating::{EXPERIENCED, forecast};
 use freshet_smurf::verdicts::options;
 use serde::Serialize;
 
-use super::{FrameArguments, SEED, on_frame, print, text};
+use super::{FrameArguments, SEED, on_frame, text};
 use crate::output::{complain, say, table};
 use crate::progress::Progress;
 
@@ -78,13 +78,7 @@ struct Injected {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.ready.frame {
-        let (model, evaluation) = on_frame(path, &arguments.ready, &options("evaluation", SEED))?;
-        if arguments.json {
-            say(&serde_json::to_string_pretty(&evaluation)?);
-        } else {
-            print(&model, &evaluation);
-        }
-        return Ok(());
+        return on_frame(path, &arguments.ready, &options("evaluation", SEED), arguments.json);
     }
     let path = arguments.matches.as_deref().context("neither --frame nor --matches is given")?;
     on_matches(path, arguments).with_context(|| format!("evaluate on {}", path.display()))

@@ -67,13 +67,7 @@ struct Judged {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.ready.frame {
-        let (model, evaluation) = on_frame(path, &arguments.ready, &options("evaluation", SEED))?;
-        if arguments.json {
-            say(&serde_json::to_string_pretty(&evaluation)?);
-        } else {
-            print(&model, &evaluation);
-        }
-        return Ok(());
+        return on_frame(path, &arguments.ready, &options("evaluation", SEED), arguments.json);
     }
     let path = arguments.transactions.as_deref().context("neither --frame nor --transactions is given")?;
     on_transactions(path, arguments).with_context(|| format!("evaluate on {}", path.display()))
