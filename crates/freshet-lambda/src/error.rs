@@ -17,6 +17,14 @@ pub enum Error {
         /// Its form.
         form: &'static str,
     },
+    /// What a function is asked for has another form.
+    #[error("read the event: {name} has the form {form}")]
+    MalformedEvent {
+        /// Its part.
+        name: &'static str,
+        /// Its form.
+        form: &'static str,
+    },
     /// A parameter could not be read.
     #[error("read the parameter {name} from SSM")]
     Parameter {

@@ -82,7 +82,7 @@ fn usual_horizon() -> u32 {
 /// Does a job and says what it did.
 pub async fn run_job(desk: &Desk, job: &Job, now: SystemTime) -> Result<serde_json::Value, Error> {
     let as_of: NaiveDate = match &job.as_of {
-        Some(day) => day.parse().map_err(|_| Error::MalformedVariable { name: "as_of", form: "2026-06-01" })?,
+        Some(day) => day.parse().map_err(|_| Error::MalformedEvent { name: "as_of", form: "2026-06-01" })?,
         None => DateTime::<Utc>::from(now).date_naive(),
     };
     let said = match (job.kind, job.job) {
