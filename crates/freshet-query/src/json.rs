@@ -2,27 +2,48 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use crate::{Answer, ResultColumn};
 
+/// An answer that is written as an array of objects, the members of each in the order of the columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Objects<'a>(pub &'a Answer);
+
+impl Serialize for Objects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys = keys(&self.0.columns);
+        serializer.collect_seq(self.0.rows.iter().map(|row| Object { keys: &keys, columns: &self.0.columns, row }))
+    }
+}
+
 /// A row an object. Whole numbers and doubles are numbers, booleans are booleans and NULL is null; decimals, dates, times,
 /// arrays, maps and rows are Athena's text, which keeps every digit. A column whose name is taken gets a number: two
-/// columns `id` are `id` and `id_2`.
+/// columns `id` are `id` and `id_2`. Members are in the order of their names: [`Objects`] keeps the columns' order.
 pub fn to_json(answer: &Answer) -> Vec<Map<String, Value>> {
     let keys = keys(&answer.columns);
-    answer
-        .rows
-        .iter()
-        .map(|row| {
-            let values = row.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-            keys.iter()
-                .zip(&answer.columns)
-                .zip(values)
-                .map(|((key, column), value)| (key.clone(), to_value(&column.kind, value)))
-                .collect()
-        })
-        .collect()
+    let object = |row| Object { keys: &keys, columns: &answer.columns, row };
+    answer.rows.iter().map(|row| object(row).members().map(|(key, value)| (key.clone(), value)).collect()).collect()
+}
+
+struct Object<'a> {
+    keys: &'a [String],
+    columns: &'a [ResultColumn],
+    row: &'a [Option<String>],
+}
+
+impl<'a> Object<'a> {
+    fn members(&self) -> impl Iterator<Item = (&'a String, Value)> {
+        let values = self.row.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        self.keys.iter().zip(self.columns).zip(values).map(|((key, column), value)| (key, to_value(&column.kind, value)))
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.members())
+    }
 }
 
 fn keys(columns: &[ResultColumn]) -> Vec<String> {
@@ -104,6 +125,13 @@ mod tests {
         let columns = [("id", "bigint"), ("id_2", "bigint"), ("id", "bigint"), ("id", "bigint")];
         let objects = to_json(&answer(&columns, &[&[Some("1"), Some("2"), Some("3"), Some("4")]]));
         assert_eq!(Value::Object(objects[0].clone()), json!({"id": 1, "id_2": 2, "id_3": 3, "id_4": 4}));
+    }
+
+    #[test]
+    fn members_are_written_in_the_order_of_the_columns() {
+        let answer = answer(&[("zone", "varchar"), ("area", "bigint")], &[&[Some("north"), Some("7")], &[None]]);
+        let written = serde_json::to_string(&Objects(&answer)).unwrap();
+        assert_eq!(written, r#"[{"zone":"north","area":7},{"zone":null,"area":null}]"#);
     }
 
     #[test]

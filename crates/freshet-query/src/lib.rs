@@ -3,7 +3,7 @@
 //! A query is a file: a comment header (name, summary, typed parameters with an example each, columns) and one
 //! statement in the SQL of Athena engine version 3. The catalogue is compiled in. [`bind`] turns a query and values
 //! into a statement with execution parameters: a value is parsed by its type and never spliced into the text.
-//! [`run`] sends a statement to Athena through the AWS SDK and reads the answer, [`json::to_json`] and
+//! [`run`] sends a statement to Athena through the AWS SDK and reads the answer, [`json::Objects`] and
 //! [`csv::to_csv`] render it. This crate executes no SQL itself.
 //!
 //! ```

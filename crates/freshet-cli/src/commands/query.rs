@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             complain(&format!("{} rows, {} bytes scanned", answer.rows.len(), answer.scanned_bytes));
         }
         Format::Csv => say(freshet_query::csv::to_csv(&answer).trim_end_matches('\n')),
-        Format::Json => say(&serde_json::to_string_pretty(&freshet_query::json::to_json(&answer))?),
+        Format::Json => say(&serde_json::to_string_pretty(&freshet_query::json::Objects(&answer))?),
     }
     Ok(ExitCode::SUCCESS)
 }
