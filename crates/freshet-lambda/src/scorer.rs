@@ -16,7 +16,8 @@ pub mod smurf;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Deserialize;
+use freshet_ml::metrics::Metrics;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
@@ -37,6 +38,43 @@ pub struct Desk {
     pub output_location: Option<String>,
     /// How long a query may take.
     pub timeout: Duration,
+}
+
+/// What a scoring is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scoring {
+    /// The day, whose start is the cut-off.
+    pub as_of: NaiveDate,
+    /// The version; the current one where there is none.
+    pub version: Option<String>,
+}
+
+/// What a training did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainReport {
+    /// The version's name.
+    pub version: String,
+    /// Whether it was on the shelf already, to the byte or from other versions of the same tables.
+    pub was_there: bool,
+    /// Whether it scores from now on.
+    pub is_current: bool,
+    /// Why, or why not.
+    pub reason: String,
+    /// Its models.
+    pub parts: Vec<Trained>,
+}
+
+/// One model of a version.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trained {
+    /// Its name.
+    pub part: String,
+    /// Who was chosen.
+    pub chosen: String,
+    /// Rows of the frozen frame.
+    pub rows: usize,
+    /// The figures on the test rows.
+    pub test: Option<Metrics>,
 }
 
 /// What a function's event asks for.
@@ -86,12 +124,12 @@ pub async fn run_job(desk: &Desk, job: &Job, now: SystemTime) -> Result<serde_js
         None => DateTime::<Utc>::from(now).date_naive(),
     };
     let said = match (job.kind, job.job) {
-        (Kind::Lead, Work::Score) => serde_json::to_value(lead::score(desk, &lead::Scoring { as_of, version: None }).await?),
+        (Kind::Lead, Work::Score) => serde_json::to_value(lead::score(desk, &Scoring { as_of, version: None }).await?),
         (Kind::Lead, Work::Train) => {
             let training = lead::Training { as_of, horizon_days: job.horizon_days, seed: 1 };
             serde_json::to_value(lead::train(desk, &training).await?)
         }
-        (Kind::Smurf, Work::Score) => serde_json::to_value(smurf::score(desk, &smurf::Scoring { as_of, version: None }).await?),
+        (Kind::Smurf, Work::Score) => serde_json::to_value(smurf::score(desk, &Scoring { as_of, version: None }).await?),
         (Kind::Smurf, Work::Train) => serde_json::to_value(smurf::train(desk, &smurf::Training { as_of, seed: 1 }).await?),
     };
     said.map_err(Error::models("say what was done"))

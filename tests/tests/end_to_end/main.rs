@@ -15,3 +15,4 @@ mod running;
 mod s3;
 mod scores_lead;
 mod scores_smurf;
+mod scoring;

@@ -4,27 +4,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_s3::primitives::ByteStream;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use freshet_ingest::time::Millis;
+use chrono::{DateTime, TimeDelta, Utc};
+use freshet_lambda::scorer::lead;
 use freshet_lambda::scorer::shelf::Shelf;
-use freshet_lambda::scorer::{Desk, lead};
 use freshet_lead::lake::Seen;
 use freshet_ml::frame::{Column, Frame, Labelled};
 use freshet_ml::frozen::{self, Origin};
 use freshet_ml::given::given;
 use freshet_ml::options::Options;
 use freshet_ml::split::Part;
-use freshet_query::{Registration, register};
-use freshet_schema::Contract;
-use freshet_table::{Lake, compact};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::deliveries::{Delivery, SECRETS};
-use crate::queries::{self, DATABASE};
+use crate::queries;
 use crate::running::{BUCKET, Up, aws, s3};
+use crate::scoring::{self, add, day, share};
 
 /// How many customers buy every other day, and how many hardly ever.
 const CUSTOMERS: [(u64, f64); 2] = [(60, 3.0), (90, 24.0)];
@@ -32,12 +27,6 @@ const CUSTOMERS: [(u64, f64); 2] = [(60, 3.0), (90, 24.0)];
 const PROSPECTS: u64 = 700;
 const DAYS: i32 = 24;
 const HORIZON: i64 = 5;
-
-/// The next draw from 0 up to, without, 1 (Knuth's linear congruences, the high bits).
-fn share(state: &mut u64) -> f64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    f64::from(u32::try_from(*state >> 32).unwrap()) / 4_294_967_296.0
-}
 
 fn text(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -259,48 +248,11 @@ fn shown(seen: &Seen) -> String {
     format!("{seen:?}")
 }
 
-fn day(text: &str) -> NaiveDate {
-    text.parse().unwrap()
-}
-
-/// Puts rows, each of a table, into the lake.
-async fn add(config: &SdkConfig, name: &str, rows: &[(&str, Value)]) {
-    let contract = Contract::embedded();
-    let lines = rows.iter().enumerate().map(|(place, (table, row))| {
-        let mut row = row.as_object().unwrap().clone();
-        row.entry("event_id").or_insert_with(|| json!(format!("{name}-{place}")));
-        queries::line(contract.table(table).unwrap(), place, &row)
-    });
-    let body = ByteStream::from(lines.collect::<String>().into_bytes());
-    s3(config).put_object().bucket(BUCKET).key(format!("landing/{name}.ndjson")).body(body).send().await.unwrap();
-    let options = freshet_table::Options::new(name, Millis(1_781_524_800_000));
-    let report = compact(&Lake::connect(config, BUCKET).unwrap(), contract, &options, |_| ()).await.unwrap();
-    assert_eq!((report.rows, report.conflicts), (rows.len() as u64, 0), "{report:?}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_feature_of_the_lake_sees_past_the_cut_off() {
     let home = tempfile::tempdir().unwrap();
-    let (running, config) = aws(home.path()).await;
+    let (running, config, desk) = scoring::lake(home.path()).await;
     queries::load(&config).await;
-    let results = format!("s3://{BUCKET}/results/");
-    let desk = Desk {
-        athena: aws_sdk_athena::Client::new(&config),
-        s3: s3(&config),
-        bucket: BUCKET.to_owned(),
-        database: DATABASE.to_owned(),
-        workgroup: "primary".to_owned(),
-        output_location: Some(results.clone()),
-        timeout: Duration::from_mins(2),
-    };
-    let place = Registration {
-        database: DATABASE,
-        bucket: BUCKET,
-        workgroup: "primary",
-        output_location: Some(&results),
-        timeout: Duration::from_mins(2),
-    };
-    register(&desk.athena, Contract::embedded(), place).await.unwrap();
     let look = || async { shown(&lead::features(&desk, day("2026-06-10"), day("2026-06-12")).await.unwrap()) };
     let before = look().await;
     assert!(before.contains("k-anna") && before.contains("k-gina"));

@@ -9,35 +9,20 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_s3::primitives::ByteStream;
-use chrono::{Days, NaiveDate, TimeDelta};
-use freshet_ingest::time::Millis;
-use freshet_lambda::scorer::{Desk, smurf};
+use chrono::{Days, TimeDelta};
+use freshet_lambda::scorer::{Desk, Scoring, smurf};
 use freshet_ml::metrics::roc_auc;
-use freshet_query::{Registration, Run, register, run};
-use freshet_schema::Contract;
-use freshet_table::{Lake, compact};
+use freshet_query::{Run, run};
 use serde_json::{Value, json};
 
-use crate::queries::{self, DATABASE};
-use crate::running::{BUCKET, aws, s3};
+use crate::scoring::{TIMEOUT, add, day, lake, share, store};
 
 const ACCOUNTS: usize = 400;
 const MATCHES: usize = 420;
 /// Every so many-th match is an organiser's.
 const ORGANISED: usize = 7;
 const ROLES: [&str; 5] = ["top", "jungle", "middle", "bottom", "utility"];
-const TIMEOUT: Duration = Duration::from_mins(2);
-
-/// The next draw from 0 up to, without, 1 (Knuth's linear congruences, the high bits).
-fn share(state: &mut u64) -> f64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    f64::from(u32::try_from(*state >> 32).unwrap()) / 4_294_967_296.0
-}
 
 fn bell(state: &mut u64) -> f64 {
     (0..12).map(|_| share(state)).sum::<f64>() - 6.0
@@ -62,14 +47,14 @@ fn players(state: &mut u64) -> Vec<Player> {
         .collect()
 }
 
-/// Matches of ten over eighty days, as rows of the two tables.
+/// Matches of ten over fifty days, as rows of the two tables.
 fn matches(players: &[Player], state: &mut u64) -> Vec<(&'static str, Value)> {
-    let begin: chrono::NaiveDateTime = "2026-03-01T00:00:00".parse().unwrap();
+    let begin: chrono::NaiveDateTime = "2026-04-01T00:00:00".parse().unwrap();
     let text = |at: chrono::NaiveDateTime| at.format("%Y-%m-%d %H:%M:%S.000").to_string();
     let mut rows = Vec::new();
     for number in 0..MATCHES {
         let (event, minutes) = (format!("match-{number}"), 20.0 + 15.0 * share(state));
-        let started = begin + TimeDelta::minutes(i64::from((115_000.0 * share(state)) as i32));
+        let started = begin + TimeDelta::minutes(i64::from((72_000.0 * share(state)) as i32));
         let ended = started + TimeDelta::seconds(i64::from((minutes * 60.0) as i32));
         let mut drawn: Vec<&Player> = Vec::new();
         while drawn.len() < 10 {
@@ -109,46 +94,6 @@ fn matches(players: &[Player], state: &mut u64) -> Vec<(&'static str, Value)> {
     rows
 }
 
-/// Puts rows, each of a table, into the lake.
-async fn add(config: &SdkConfig, name: &str, rows: &[(&str, Value)]) {
-    let contract = Contract::embedded();
-    let lines = rows.iter().enumerate().map(|(place, (table, row))| {
-        let mut row = row.as_object().unwrap().clone();
-        row.entry("event_id").or_insert_with(|| json!(format!("{name}-{place}")));
-        queries::line(contract.table(table).unwrap(), place, &row)
-    });
-    let body = ByteStream::from(lines.collect::<String>().into_bytes());
-    s3(config).put_object().bucket(BUCKET).key(format!("landing/{name}.ndjson")).body(body).send().await.unwrap();
-    assert_eq!(store(config, name).await, rows.len() as u64);
-}
-
-/// Compacts, and says how many rows of events were stored.
-async fn store(config: &SdkConfig, name: &str) -> u64 {
-    let options = freshet_table::Options::new(name, Millis(1_781_524_800_000));
-    let report = compact(&Lake::connect(config, BUCKET).unwrap(), Contract::embedded(), &options, |_| ()).await.unwrap();
-    assert_eq!((report.conflicts, report.quarantined.len()), (0, 0), "{report:?}");
-    report.rows
-}
-
-async fn lake(home: &Path) -> (freshet_local::Running, SdkConfig, Desk) {
-    let (running, config) = aws(home).await;
-    let results = format!("s3://{BUCKET}/results/");
-    let desk = Desk {
-        athena: aws_sdk_athena::Client::new(&config),
-        s3: s3(&config),
-        bucket: BUCKET.to_owned(),
-        database: DATABASE.to_owned(),
-        workgroup: "primary".to_owned(),
-        output_location: Some(results.clone()),
-        timeout: TIMEOUT,
-    };
-    freshet_table::create_tables(&Lake::connect(&config, BUCKET).unwrap(), Contract::embedded()).await.unwrap();
-    let place =
-        Registration { database: DATABASE, bucket: BUCKET, workgroup: "primary", output_location: Some(&results), timeout: TIMEOUT };
-    register(&desk.athena, Contract::embedded(), place).await.unwrap();
-    (running, config, desk)
-}
-
 async fn rows(desk: &Desk, sql: &str) -> Vec<Vec<Option<String>>> {
     let request = Run {
         sql: sql.to_owned(),
@@ -166,10 +111,6 @@ async fn number(desk: &Desk, sql: &str) -> f64 {
     rows(desk, sql).await[0][0].as_deref().unwrap().parse().unwrap()
 }
 
-fn day(text: &str) -> NaiveDate {
-    text.parse().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn matches_become_a_queue_that_running_again_does_not_change() {
     let home = tempfile::tempdir().unwrap();
@@ -177,7 +118,7 @@ async fn matches_become_a_queue_that_running_again_does_not_change() {
     let mut state = 3;
     let players = players(&mut state);
     add(&config, "matches", &matches(&players, &mut state)).await;
-    let scoring = smurf::Scoring { as_of: day("2026-06-15"), version: None };
+    let scoring = Scoring { as_of: day("2026-06-15"), version: None };
     let report = smurf::score(&desk, &scoring).await.unwrap();
     assert!(report.accounts > 350 && report.version == "robust-z-1", "{report:?}");
     assert_eq!(report.rated_matches, MATCHES.div_ceil(ORGANISED));
@@ -242,22 +183,22 @@ async fn verdicts_teach_a_model_that_scores_and_nothing_sees_past_its_cut_off() 
         .iter()
         .enumerate()
         .map(|(number, player)| {
-            let at = (day("2026-05-21") + Days::new(number as u64 % 12)).to_string();
+            let at = (day("2026-05-21") + Days::new(number as u64 % 4)).to_string();
             ("game_verdicts", json!({ "occurred_at": format!("{at} 12:00:00.000"), "topic": "account_verdict", "player_id": player.id, "verdict": if player.is_above { "above" } else { "fits" }, "drawn_by": "queue" }))
         })
         .collect();
     add(&config, "verdicts", &verdicts).await;
     let training = smurf::Training { as_of: day("2026-06-14"), seed: 1 };
     let first = smurf::train(&desk, &training).await.unwrap();
-    assert!(!first.was_there && first.rows > 300, "{first:?}");
-    assert!(first.test.and_then(|test| test.auc).unwrap() > 0.85, "{first:?}");
+    assert!(!first.was_there && first.parts[0].rows > 300, "{first:?}");
+    assert!(first.parts[0].test.and_then(|test| test.auc).unwrap() > 0.85, "{first:?}");
     let again = smurf::train(&desk, &training).await.unwrap();
     assert_eq!((again.version.as_str(), again.was_there), (first.version.as_str(), true));
-    let report = smurf::score(&desk, &smurf::Scoring { as_of: day("2026-06-15"), version: Some(first.version.clone()) }).await.unwrap();
+    let report = smurf::score(&desk, &Scoring { as_of: day("2026-06-15"), version: Some(first.version.clone()) }).await.unwrap();
     assert_eq!(report.version, first.version);
     store(&config, "scores").await;
     assert!(number(&desk, "SELECT count(*) FROM smurf_scores WHERE probability IS NULL OR base_rate IS NULL").await.abs() < 0.5);
-    let unknown = smurf::score(&desk, &smurf::Scoring { as_of: day("2026-06-15"), version: Some("nonsense".to_owned()) }).await;
+    let unknown = smurf::score(&desk, &Scoring { as_of: day("2026-06-15"), version: Some("nonsense".to_owned()) }).await;
     assert!(unknown.unwrap_err().to_string().contains("nonsense"));
 
     let look = || async { format!("{:?}", smurf::gather(&desk, day("2026-05-01"), day("2026-05-03")).await.unwrap()) };

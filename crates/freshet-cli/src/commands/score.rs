@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
 use clap::Args;
-use freshet_lambda::scorer::lead::{self, ScoreReport, Scoring};
+use freshet_lambda::scorer::Scoring;
+use freshet_lambda::scorer::lead::{self, ScoreReport};
 use freshet_lambda::scorer::smurf;
 use freshet_schema::Contract;
 
@@ -46,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             (serde_json::to_value(&report)?, report.landed, leads(&report))
         }
         Kind::Smurf => {
-            let report = smurf::score(&desk, &smurf::Scoring { as_of, version: arguments.version }).await?;
+            let report = smurf::score(&desk, &Scoring { as_of, version: arguments.version }).await?;
             (serde_json::to_value(&report)?, report.landed, accounts(&report))
         }
     };

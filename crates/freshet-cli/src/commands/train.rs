@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use chrono::NaiveDate;
 use clap::Args;
-use freshet_lambda::scorer::lead::{self, TrainReport, Training};
-use freshet_lambda::scorer::smurf;
+use freshet_lambda::scorer::{TrainReport, lead, smurf};
 
 use super::model::{Kind, figures};
 use crate::environment;
@@ -37,24 +36,18 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let as_of = day(arguments.as_of)?;
-    match arguments.kind {
+    let desk = environment::desk().await?;
+    let report = match arguments.kind {
         Kind::Lead => {
-            let training = Training { as_of, horizon_days: arguments.horizon, seed: arguments.seed };
-            let report = lead::train(&environment::desk().await?, &training).await?;
-            if arguments.json {
-                say(&serde_json::to_string_pretty(&report)?);
-            } else {
-                print(&report);
-            }
+            let training = lead::Training { as_of, horizon_days: arguments.horizon, seed: arguments.seed };
+            lead::train(&desk, &training).await?
         }
-        Kind::Smurf => {
-            let report = smurf::train(&environment::desk().await?, &smurf::Training { as_of, seed: arguments.seed }).await?;
-            if arguments.json {
-                say(&serde_json::to_string_pretty(&report)?);
-            } else {
-                print_verdicts(&report);
-            }
-        }
+        Kind::Smurf => smurf::train(&desk, &smurf::Training { as_of, seed: arguments.seed }).await?,
+    };
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,14 +70,6 @@ fn print(report: &TrainReport) {
             .iter()
             .map(|part| [vec![part.part.clone(), part.chosen.clone(), part.rows.to_string()], figures(part.test.as_ref())].concat()),
     );
-    let verdict = if report.is_current { "scores from now on" } else { "does not score" };
-    say(&format!("{} {verdict}: {}", report.version, report.reason));
-}
-
-fn print_verdicts(report: &smurf::TrainReport) {
-    let is_new = if report.was_there { "was on the shelf already" } else { "trained" };
-    say(&format!("version {} {is_new}: {} on {} verdicts", report.version, report.chosen, report.rows));
-    table(&["test rows", "AUC", "PR AUC", "Brier", "ECE", "precision at 10 %"], [figures(report.test.as_ref())]);
     let verdict = if report.is_current { "scores from now on" } else { "does not score" };
     say(&format!("{} {verdict}: {}", report.version, report.reason));
 }

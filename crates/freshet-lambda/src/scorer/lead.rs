@@ -18,10 +18,10 @@ use serde_json::json;
 
 use super::land::Landing;
 use super::shelf::Shelf;
-use super::{Desk, ask};
+use super::{Desk, Scoring, ask};
 use crate::error::Error;
 
-pub use train::{TrainReport, Trained, Training, gate, train};
+pub use train::{Training, gate, train};
 
 /// The kind, as the shelf and the command line have it.
 pub const KIND: &str = "lead";
@@ -31,15 +31,6 @@ pub const TABLE: &str = "lead_scores";
 pub const DRIFT_TABLE: &str = "model_drift";
 /// The seed of the exploration: the same people for a day, whoever scores.
 const SEED: u64 = 1;
-
-/// What a scoring is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scoring {
-    /// The day, whose start is the cut-off.
-    pub as_of: NaiveDate,
-    /// The version; the current one where there is none.
-    pub version: Option<String>,
-}
 
 /// What a scoring did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

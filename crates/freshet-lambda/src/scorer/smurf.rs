@@ -18,10 +18,10 @@ use serde_json::{Map, Value, json};
 
 use super::land::Landing;
 use super::shelf::Shelf;
-use super::{Desk, ask};
+use super::{Desk, Scoring, ask};
 use crate::error::Error;
 
-pub use train::{TrainReport, Training, gate, train};
+pub use train::{Training, gate, train};
 
 /// The kind, as the shelf and the command line have it.
 pub const KIND: &str = "smurf";
@@ -46,15 +46,6 @@ const MEASURES: [(&str, &str); 6] = [
     ("survival", "survival"),
 ];
 
-/// What a scoring is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scoring {
-    /// The day, whose start is the cut-off.
-    pub as_of: NaiveDate,
-    /// The version; the current one where there is none, and the score without labels where none has been promoted.
-    pub version: Option<String>,
-}
-
 /// What a scoring did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoreReport {
@@ -72,7 +63,7 @@ pub struct ScoreReport {
     pub landed: u64,
 }
 
-/// Scores all accounts of a day. A second run for a day lands rows that the table has already: the compactor keeps the first.
+/// Scores all accounts of a day, by the score without labels where no version is current. A second run for a day lands rows that the table has already: the compactor keeps the first.
 pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error> {
     let (version, model) = model(desk, scoring.version.as_deref()).await?;
     let known = gather(desk, scoring.as_of, scoring.as_of).await?;

@@ -8,15 +8,14 @@ use freshet_lead::lessons::{Class, Course, Lesson, Look, cut_offs, frame_for, le
 use freshet_ml::card::{Words, card};
 use freshet_ml::frozen;
 use freshet_ml::gate::{self, Comparison};
-use freshet_ml::metrics::Metrics;
 use freshet_ml::plot;
 use freshet_ml::split::Part;
-use serde::Serialize;
 
 use super::{Desk, KIND, buyers, features};
 use crate::error::Error;
 use crate::objects;
 use crate::scorer::shelf::{Models, Shelf};
+use crate::scorer::{TrainReport, Trained};
 
 /// The tables that the queries read.
 const TABLES: [&str; 8] = [
@@ -49,34 +48,6 @@ pub struct Training {
     pub horizon_days: u32,
     /// The seed.
     pub seed: u64,
-}
-
-/// What a training did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TrainReport {
-    /// The version's name.
-    pub version: String,
-    /// Whether it was on the shelf already, to the byte or from other versions of the same tables.
-    pub was_there: bool,
-    /// Whether it scores from now on.
-    pub is_current: bool,
-    /// Why, or why not.
-    pub reason: String,
-    /// Its models.
-    pub parts: Vec<Trained>,
-}
-
-/// One model of a version.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trained {
-    /// Its name.
-    pub part: String,
-    /// Who was chosen.
-    pub chosen: String,
-    /// Rows of the frozen frame.
-    pub rows: usize,
-    /// The figures on the test rows.
-    pub test: Option<Metrics>,
 }
 
 /// Trains on what is known by a day, shelves the version, and promotes it if it passes the gate.

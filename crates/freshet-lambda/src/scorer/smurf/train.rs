@@ -7,15 +7,13 @@ use freshet_ingest::canonical::hash_parts;
 use freshet_ml::card::{Words, card};
 use freshet_ml::frozen;
 use freshet_ml::gate;
-use freshet_ml::metrics::Metrics;
 use freshet_ml::split::Part;
 use freshet_smurf::lessons::{Lesson, Look, Verdict, learn, unlearned_auc};
-use serde::Serialize;
 
 use super::{DAYS, Desk, KIND, Names, PART, gather, unreadable};
 use crate::error::Error;
-use crate::scorer::ask;
 use crate::scorer::shelf::Shelf;
+use crate::scorer::{TrainReport, Trained, ask};
 
 const VERDICTS: &str = "smurf_verdicts";
 /// The newest days with verdicts that are looked at: a query a day.
@@ -37,25 +35,6 @@ pub struct Training {
     pub as_of: NaiveDate,
     /// The seed.
     pub seed: u64,
-}
-
-/// What a training did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TrainReport {
-    /// The version's name.
-    pub version: String,
-    /// Whether it was on the shelf already.
-    pub was_there: bool,
-    /// Whether it scores from now on.
-    pub is_current: bool,
-    /// Why, or why not.
-    pub reason: String,
-    /// Which learner was chosen.
-    pub chosen: String,
-    /// Verdicts that it was made with.
-    pub rows: usize,
-    /// The figures on the newest of them.
-    pub test: Option<Metrics>,
 }
 
 /// Trains on the verdicts that are known by a day, shelves the version, and promotes it if it passes the gate.
@@ -81,15 +60,8 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
         shelf.promote(&version, &reason).await?;
     }
     let model = lesson.model;
-    Ok(TrainReport {
-        version,
-        was_there,
-        is_current,
-        reason,
-        chosen: model.choice.chosen,
-        rows: lesson.frame.labels().len(),
-        test: model.metrics.test,
-    })
+    let part = Trained { part: PART.to_owned(), chosen: model.choice.chosen, rows: lesson.frame.labels().len(), test: model.metrics.test };
+    Ok(TrainReport { version, was_there, is_current, reason, parts: vec![part] })
 }
 
 async fn shelve(shelf: &Shelf<'_>, version: &str, lesson: &Lesson) -> Result<(), Error> {
