@@ -49,6 +49,9 @@ const ALONE: [&str; 10] = [
 /// Names that say nothing of what is inside.
 const EMPTY_NAMES: [&str; 9] = ["common", "shared", "utils", "util", "types", "core", "helpers", "helper", "misc"];
 
+/// Folders of what is built, installed, or git's own.
+const PASSED_OVER: [&str; 6] = ["target", ".git", "node_modules", "__pycache__", ".venv", ".aws-sam"];
+
 /// The most lines of a file, and of a function's binary.
 const LINES: usize = 600;
 const BINARY_LINES: usize = 60;
@@ -69,7 +72,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !["target", ".git", "node_modules", "__pycache__", ".venv"].contains(&name.as_str()) {
+        if path.is_dir() && !PASSED_OVER.contains(&name.as_str()) {
             collect(&path, found);
         } else if path.is_file() {
             found.push(path);
@@ -188,6 +191,25 @@ fn every_name_says_what_is_inside() {
             assert!(!EMPTY_NAMES.contains(&name.as_str()), "{}: `{name}` says nothing", parts.display());
         }
     }
+}
+
+/// A link leads to where only one machine has something.
+#[test]
+fn no_file_is_a_link() {
+    fn links(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            if kind.is_symlink() {
+                found.push(shown(&path));
+            } else if kind.is_dir() && !PASSED_OVER.contains(&entry.file_name().to_string_lossy().as_ref()) {
+                links(&path, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    links(&root(), &mut found);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
