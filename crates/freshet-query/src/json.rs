@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use crate::{Answer, ResultColumn};
 
-/// An answer that is written as an array of objects, the members of each in the order of the columns.
+/// An answer that is written as an array of objects: a row an object, its members in the order of the columns. Whole numbers
+/// and doubles are numbers, booleans are booleans and NULL is null; decimals, dates, times, arrays, maps and rows are
+/// Athena's text, which keeps every digit. A column whose name is taken gets a number: two columns `id` are `id` and `id_2`.
 #[derive(Debug, Clone, Copy)]
 pub struct Objects<'a>(pub &'a Answer);
 
@@ -18,31 +20,17 @@ impl Serialize for Objects<'_> {
     }
 }
 
-/// A row an object. Whole numbers and doubles are numbers, booleans are booleans and NULL is null; decimals, dates, times,
-/// arrays, maps and rows are Athena's text, which keeps every digit. A column whose name is taken gets a number: two
-/// columns `id` are `id` and `id_2`. Members are in the order of their names: [`Objects`] keeps the columns' order.
-pub fn to_json(answer: &Answer) -> Vec<Map<String, Value>> {
-    let keys = keys(&answer.columns);
-    let object = |row| Object { keys: &keys, columns: &answer.columns, row };
-    answer.rows.iter().map(|row| object(row).members().map(|(key, value)| (key.clone(), value)).collect()).collect()
-}
-
 struct Object<'a> {
     keys: &'a [String],
     columns: &'a [ResultColumn],
     row: &'a [Option<String>],
 }
 
-impl<'a> Object<'a> {
-    fn members(&self) -> impl Iterator<Item = (&'a String, Value)> {
-        let values = self.row.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-        self.keys.iter().zip(self.columns).zip(values).map(|((key, column), value)| (key, to_value(&column.kind, value)))
-    }
-}
-
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.members())
+        let values = self.row.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        let members = self.keys.iter().zip(self.columns).zip(values);
+        serializer.collect_map(members.map(|((key, column), value)| (key, to_value(&column.kind, value))))
     }
 }
 
@@ -94,6 +82,10 @@ mod tests {
         }
     }
 
+    fn written(answer: &Answer) -> Value {
+        serde_json::to_value(Objects(answer)).unwrap()
+    }
+
     #[test]
     fn values_have_the_json_type_of_their_column() {
         for (kind, text, expected) in [
@@ -114,7 +106,7 @@ mod tests {
             ("array", "[1, 2]", json!("[1, 2]")),
             ("row", "{a=1}", json!("{a=1}")),
         ] {
-            let objects = to_json(&answer(&[("v", kind)], &[&[Some(text)], &[None]]));
+            let objects = written(&answer(&[("v", kind)], &[&[Some(text)], &[None]]));
             assert_eq!(objects[0]["v"], expected, "{kind} {text}");
             assert_eq!(objects[1]["v"], Value::Null, "{kind}");
         }
@@ -123,8 +115,8 @@ mod tests {
     #[test]
     fn columns_of_one_name_are_all_kept() {
         let columns = [("id", "bigint"), ("id_2", "bigint"), ("id", "bigint"), ("id", "bigint")];
-        let objects = to_json(&answer(&columns, &[&[Some("1"), Some("2"), Some("3"), Some("4")]]));
-        assert_eq!(Value::Object(objects[0].clone()), json!({"id": 1, "id_2": 2, "id_3": 3, "id_4": 4}));
+        let objects = written(&answer(&columns, &[&[Some("1"), Some("2"), Some("3"), Some("4")]]));
+        assert_eq!(objects[0], json!({"id": 1, "id_2": 2, "id_3": 3, "id_4": 4}));
     }
 
     #[test]
@@ -136,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_too_short_ends_in_null() {
-        let objects = to_json(&answer(&[("a", "varchar"), ("b", "varchar")], &[&[Some("x")]]));
-        assert_eq!(Value::Object(objects[0].clone()), json!({"a": "x", "b": null}));
+        let objects = written(&answer(&[("a", "varchar"), ("b", "varchar")], &[&[Some("x")]]));
+        assert_eq!(objects[0], json!({"a": "x", "b": null}));
     }
 }

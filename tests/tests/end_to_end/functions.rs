@@ -13,7 +13,7 @@ use freshet_local::function_url::FunctionUrl;
 use freshet_local::lambda::{Lambda, LambdaFunction};
 use freshet_local::{DeliveryStream, Fault, FaultOrder, Functions, Options, Running};
 use freshet_query::Run;
-use freshet_query::json::to_json;
+use freshet_query::json::Objects;
 use freshet_schema::Contract;
 use freshet_table::Lake;
 use serde_json::{Map, Value, json};
@@ -104,7 +104,8 @@ impl Stage {
             timeout: Duration::from_mins(2),
             cancel: std::future::pending(),
         };
-        to_json(&Box::pin(freshet_query::run(&aws_sdk_athena::Client::new(&self.config), request)).await.unwrap())
+        let answer = Box::pin(freshet_query::run(&aws_sdk_athena::Client::new(&self.config), request)).await.unwrap();
+        serde_json::from_value(json!(Objects(&answer))).unwrap()
     }
 
     /// How often each key is there.

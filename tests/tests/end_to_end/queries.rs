@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use freshet_ingest::line::LINE_VERSION;
 use freshet_ingest::time::Millis;
-use freshet_query::json::to_json;
+use freshet_query::json::Objects;
 use freshet_query::{Answer, Change, Kind, Query, Registered, Registration, Run, bind, catalogue, register};
 use freshet_schema::{Contract, Table};
 use freshet_table::{Lake, compact};
@@ -157,10 +157,11 @@ fn is_same(expected: &Value, found: &Value) -> bool {
 fn row_differences(query: &Query, case: &Value, answer: &Answer) -> Vec<String> {
     let all: Vec<&str> = answer.columns.iter().map(|column| column.name.as_str()).collect();
     let columns: Vec<&str> = case["columns"].as_array().map_or(all, |names| names.iter().map(|name| name.as_str().unwrap()).collect());
-    let pick =
-        |row: &Map<String, Value>| columns.iter().map(|column| row.get(*column).cloned().unwrap_or(json!("no such column"))).collect();
-    let mut expected: Vec<Vec<Value>> = case["rows"].as_array().unwrap().iter().map(|row| pick(row.as_object().unwrap())).collect();
-    let mut found: Vec<Vec<Value>> = to_json(answer).iter().map(pick).collect();
+    let pick = |rows: &Value| -> Vec<Vec<Value>> {
+        let cell = |row: &Value, column: &str| row.get(column).cloned().unwrap_or(json!("no such column"));
+        rows.as_array().unwrap().iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()).collect()
+    };
+    let (mut expected, mut found) = (pick(&case["rows"]), pick(&json!(Objects(answer))));
     if query.kind == Kind::View {
         expected.sort_by_key(|row| json!(row).to_string());
         found.sort_by_key(|row| json!(row).to_string());

@@ -191,7 +191,7 @@ impl Told {
 
     fn to_json(&self, arguments: &Arguments, seconds: f64) -> Value {
         let answers: serde_json::Map<String, Value> =
-            self.answers.iter().map(|(name, _, answer)| ((*name).to_owned(), json!(freshet_query::json::to_json(answer)))).collect();
+            self.answers.iter().map(|(name, _, answer)| ((*name).to_owned(), json!(freshet_query::json::Objects(answer)))).collect();
         json!({
             "seed": arguments.seed, "deliveries": arguments.deliveries, "seconds": (seconds * 10.0).round() / 10.0,
             "tables": self.tables, "queries": answers, "account": self.account,
