@@ -353,7 +353,10 @@ async fn a_version_scores_only_when_it_beats_the_current_one() {
     let (passes, why) = lead::gate(&shelf, "a").await.unwrap();
     assert!(passes && why.contains("none"), "{why}");
     shelf.promote("a", &why).await.unwrap();
-    assert!(lead::gate(&shelf, "a").await.unwrap().0, "the current one stays");
+    let (passes, again) = lead::gate(&shelf, "a").await.unwrap();
+    assert!(passes, "the current one stays: {again}");
+    shelf.promote("a", &again).await.unwrap();
+    assert_eq!(shelf.current().await.unwrap().unwrap().reason, why);
     let (passes, why) = lead::gate(&shelf, "b").await.unwrap();
     assert!(passes && why.contains("10 rows"), "{why}");
     shelf.promote("b", &why).await.unwrap();

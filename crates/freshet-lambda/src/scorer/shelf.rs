@@ -127,8 +127,11 @@ impl<'a> Shelf<'a> {
         if current.format == CURRENT_FORMAT { Ok(Some(current)) } else { Err(Error::DamagedModel { file: CURRENT.to_owned() }) }
     }
 
-    /// Makes a version the one that scores.
+    /// Makes a version the one that scores. The one that does stays as it is, with the reason that it once came for.
     pub async fn promote(&self, version: &str, reason: &str) -> Result<(), Error> {
+        if self.current().await?.is_some_and(|current| current.version == version) {
+            return Ok(());
+        }
         let current = Current { format: CURRENT_FORMAT, version: version.to_owned(), reason: reason.to_owned() };
         let body = serde_json::to_vec_pretty(&current).expect("texts and a number are JSON");
         objects::put(self.s3, self.bucket, LandingObject { key: self.key(CURRENT), body }).await?;

@@ -63,7 +63,8 @@ pub struct ScoreReport {
     pub landed: u64,
 }
 
-/// Scores all accounts of a day, by the score without labels where no version is current. A second run for a day lands rows that the table has already: the compactor keeps the first.
+/// Scores all accounts of a day, by the score without labels where no version is current. A second run for a day lands rows that
+/// the table has already: the compactor keeps the first.
 pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error> {
     let (version, model) = model(desk, scoring.version.as_deref()).await?;
     let known = gather(desk, scoring.as_of, scoring.as_of).await?;

@@ -88,7 +88,10 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
     if !was_there {
         shelve(&shelf, &version, &lessons).await?;
     }
-    let (is_current, reason) = promote(&shelf, &version).await?;
+    let (is_current, reason) = gate(&shelf, &version).await?;
+    if is_current {
+        shelf.promote(&version, &reason).await?;
+    }
     let parts = lessons.iter().map(|(part, lesson)| Trained {
         part: (*part).to_owned(),
         chosen: lesson.model.choice.chosen.clone(),
@@ -121,15 +124,6 @@ async fn shelve(shelf: &Shelf<'_>, version: &str, lessons: &BTreeMap<&str, Lesso
         shelf.put_model(version, part, &lesson.model, &frozen).await?;
     }
     Ok(())
-}
-
-/// Promotes a version if it passes, and says why or why not.
-async fn promote(shelf: &Shelf<'_>, version: &str) -> Result<(bool, String), Error> {
-    let (passes, reason) = gate(shelf, version).await?;
-    if passes && shelf.current().await?.is_none_or(|current| current.version != version) {
-        shelf.promote(version, &reason).await?;
-    }
-    Ok((passes, reason))
 }
 
 /// Whether a version may score: it is the current one, there is none, or it beats that on the newest rows whose labels are known

@@ -56,7 +56,7 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
         shelve(&shelf, &version, &lesson).await?;
     }
     let (is_current, reason) = gate(&shelf, &version).await?;
-    if is_current && shelf.current().await?.is_none_or(|current| current.version != version) {
+    if is_current {
         shelf.promote(&version, &reason).await?;
     }
     let model = lesson.model;
