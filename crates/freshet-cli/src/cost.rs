@@ -7,6 +7,7 @@ mod attribution;
 mod events;
 mod model;
 mod prices;
+mod scoring;
 #[cfg(test)]
 mod tests;
 
@@ -14,3 +15,4 @@ pub(crate) use attribution::{Share, split};
 pub(crate) use events::{SourceSize, fixture_sizes};
 pub(crate) use model::{Door, Estimate, Freshness, Workload, estimate};
 pub(crate) use prices::Prices;
+pub(crate) use scoring::Scoring;

@@ -10,7 +10,7 @@ use freshet_query::{Query, catalogue};
 use freshet_schema::Contract;
 use serde_json::{Value, json};
 
-use crate::cost::{Door, Estimate, Freshness, Prices, Share, SourceSize, Workload, estimate, fixture_sizes, split};
+use crate::cost::{Door, Estimate, Freshness, Prices, Scoring, Share, SourceSize, Workload, estimate, fixture_sizes, split};
 use crate::environment;
 use crate::output::{say, table};
 
@@ -30,7 +30,7 @@ pub(crate) enum By {
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Prices, their sources and what is assumed: infra/prices.toml.\n\nExamples:\n  freshet cost --events-per-month 30000 --queries-per-month 300\n  freshet cost --events-per-month 260000000 --freshness-minutes 30 --no-free-tier\n  freshet cost --by source --share shopify=0.9 --share game=0.1 --json"
+    after_help = "Prices, their sources and what is assumed: infra/prices.toml.\n\nExamples:\n  freshet cost --events-per-month 30000 --queries-per-month 300\n  freshet cost --events-per-month 260000000 --freshness-minutes 30 --no-free-tier\n  freshet cost --by source --share shopify=0.9 --share game=0.1 --json\n  freshet cost --scoring both"
 )]
 pub(crate) struct Arguments {
     /// Deliveries a month.
@@ -57,6 +57,9 @@ pub(crate) struct Arguments {
     /// Reckon the queries from the bytes of the tables that are there (`FRESHET_BUCKET`).
     #[arg(long)]
     live: bool,
+    /// What is scored each night and trained each week, as the template's parameter `Scoring` has it.
+    #[arg(long, value_enum, default_value = "none")]
+    scoring: Scoring,
     /// Leave out what is free every month.
     #[arg(long)]
     no_free_tier: bool,
@@ -108,6 +111,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         door: arguments.door,
         has_tracing: arguments.tracing,
         has_free_tier: !arguments.no_free_tier,
+        scoring: arguments.scoring,
         freshness,
         scanned_bytes,
     };
@@ -195,6 +199,7 @@ fn breakers(prices: &Prices, workload: &Workload, month: &Estimate) -> Vec<(Stri
         ("a flush every minute".to_owned(), with(&|other| other.freshness = Some(Freshness { flush_seconds: 60.0, ..fresh }))),
         ("four compactions a day".to_owned(), with(&|other| other.freshness = Some(Freshness { compactions_a_day: 4.0, ..fresh }))),
         ("a compaction every hour".to_owned(), with(&|other| other.freshness = Some(Freshness { compactions_a_day: 24.0, ..fresh }))),
+        ("scoring leads and accounts each night".to_owned(), with(&|other| other.scoring = Scoring::Both)),
         ("tracing".to_owned(), with(&|other| other.has_tracing = true)),
         ("queries of 10 GB".to_owned(), with(&|other| other.scanned_bytes = Some(1e10))),
         ("no free tier left in the account".to_owned(), with(&|other| other.has_free_tier = false)),
@@ -230,6 +235,7 @@ fn report(
         "event_bytes": workload.event_bytes.round(),
         "door": workload.door,
         "free_tier": workload.has_free_tier,
+        "scoring": workload.scoring,
         "freshness_minutes": month.freshness_minutes,
         "flush_seconds": month.freshness.flush_seconds,
         "compactions_a_day": month.freshness.compactions_a_day,

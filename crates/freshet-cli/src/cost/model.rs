@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::prices::Prices;
+use super::scoring::Scoring;
 
 /// Days of a month.
 const DAYS: f64 = 30.0;
@@ -66,6 +67,7 @@ pub(crate) struct Workload {
     pub(crate) door: Door,
     pub(crate) has_tracing: bool,
     pub(crate) has_free_tier: bool,
+    pub(crate) scoring: Scoring,
     /// The freshness that is asked for; by landed bytes where none is.
     pub(crate) freshness: Option<Freshness>,
     /// Bytes that a query scans, where they are known.
@@ -206,12 +208,41 @@ pub(crate) fn estimate(prices: &Prices, workload: &Workload) -> Estimate {
         format!("{} PUT and LIST, {} GET", count(puts), count(gets)),
     );
 
-    let logs = runs * of("log_bytes_a_compaction") / GB;
+    let scored = workload.scoring.month(prices, DAYS);
+    let used = scored.runs * of("scorer_seconds") * of("scorer_gigabytes");
+    // The tables of one month are what is known here; a history of more months is as many times as much.
+    let history = bytes / of("parquet_ratio") * of("scoring_days") / DAYS * of("query_columns");
+    let asked = prices.usd("athena", scored.queries * history.max(of("query_least_bytes")));
+    let requests = prices.usd("s3_put", scored.queries * of("query_puts")) + prices.usd("s3_get", scored.gets);
+    line(
+        "scorer",
+        lambda(scored.runs, used) + asked + requests,
+        Driver::Queries,
+        if workload.scoring == Scoring::None {
+            "off".to_owned()
+        } else {
+            let (runs, queries, gets) = (count(scored.runs), count(scored.queries), count(scored.gets));
+            format!("{runs} runs, {queries} queries over {} days, {gets} GET, {} GB-seconds on Lambda", of("scoring_days"), count(used))
+        },
+    );
+
+    // An instance reads its secrets when it starts; each parameter is a decryption.
+    let busy = events / (DAYS * 86_400.0) * of("receiver_milliseconds") / 1000.0;
+    let instances = if workload.door == Door::EventBridge { 1.0 } else { busy.ceil().max(1.0) + 1.0 };
+    let decryptions = DAYS * 24.0 / of("instance_hours") * instances * of("secrets_a_start");
+    line(
+        "secrets",
+        prices.usd("kms_requests", free("kms_requests").beyond(decryptions)),
+        Driver::Fixed,
+        format!("{} decryptions of SSM parameters, when functions start", count(decryptions)),
+    );
+
+    let logs = (runs + scored.runs) * of("log_bytes_a_compaction") / GB;
     line(
         "logs",
         prices.usd("logs_ingested", free("logs_ingested").beyond(logs)),
         Driver::Fixed,
-        format!("{logs:.4} GB: the functions log at WARN, the compactor at INFO"),
+        format!("{logs:.4} GB: the functions log at WARN, compactor and scorer at INFO"),
     );
     for (service, name, price) in
         [("metrics", "metrics", "metrics"), ("alarms", "alarms", "alarms"), ("dashboard", "dashboards", "dashboards")]
@@ -228,14 +259,14 @@ pub(crate) fn estimate(prices: &Prices, workload: &Workload) -> Estimate {
             ),
         );
     }
-    let lookups = workload.queries * 5.0;
+    let (lookups, starts) = ((workload.queries + scored.queries) * 5.0, runs + scored.runs);
     line(
         "Glue and Scheduler",
-        prices.usd("glue_requests", free("glue_requests").beyond(lookups)) + prices.usd("scheduler", free("scheduler").beyond(runs)),
+        prices.usd("glue_requests", free("glue_requests").beyond(lookups)) + prices.usd("scheduler", free("scheduler").beyond(starts)),
         Driver::Queries,
-        format!("{} look-ups, {} starts", count(lookups), count(runs)),
+        format!("{} look-ups, {} starts", count(lookups), count(starts)),
     );
-    let traced = if workload.has_tracing { events + batches + runs } else { 0.0 };
+    let traced = if workload.has_tracing { events + batches + starts } else { 0.0 };
     line(
         "tracing",
         prices.usd("traces", free("traces").beyond(traced)),

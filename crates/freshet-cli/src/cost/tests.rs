@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Door, Freshness, Prices, Share, Workload, estimate, split};
+use super::{Door, Freshness, Prices, Scoring, Share, Workload, estimate, split};
 
 fn workload(events: f64, queries: f64) -> Workload {
     Workload {
@@ -14,6 +14,7 @@ fn workload(events: f64, queries: f64) -> Workload {
         door: Door::FunctionUrl,
         has_tracing: false,
         has_free_tier: true,
+        scoring: Scoring::None,
         freshness: None,
         scanned_bytes: None,
     }
@@ -90,6 +91,28 @@ fn freshness_without_a_free_tier_by_hand() {
     assert!(month.freshness_minutes <= 60.0);
     assert_eq!(Freshness::within(2.0), None);
     assert!(Freshness::within(5.0).unwrap().minutes() <= 5.0);
+}
+
+#[test]
+fn a_night_of_leads_by_hand() {
+    let without = estimate(&Prices::load(None).unwrap(), &workload(30_000.0, 300.0));
+    let month = estimate(&Prices::load(None).unwrap(), &Workload { scoring: Scoring::Lead, ..workload(30_000.0, 300.0) });
+    let line = |service: &str| month.lines.iter().find(|line| line.service == service).unwrap().usd;
+    // Thirty nights of one query, and a Sunday's training of one query and two for each of eight looks.
+    let queries = 30.0 + 30.0 / 7.0 * 17.0;
+    // Eight tables: eight objects of each one's log, and three reads of each of 180 days' files.
+    let gets = queries * 8.0 * (8.0 + 3.0 * 180.0);
+    check("scorer", line("scorer"), queries * (10e6 / 1e12 * 5.0 + 3.0 * 0.000_005) + gets * 0.000_000_4);
+    check("the scorer alone is more", month.total_usd - without.total_usd, line("scorer"));
+    // Both models are the sum of each, since all of Lambda stays within what is free.
+    let of =
+        |scoring| estimate(&Prices::load(None).unwrap(), &Workload { scoring, ..workload(30_000.0, 300.0) }).total_usd - without.total_usd;
+    check("both", of(Scoring::Both), of(Scoring::Lead) + of(Scoring::Smurf));
+    // Two instances, twelve starts a day each, three parameters a start: within the 20,000 decryptions that are free.
+    check("secrets", line("secrets"), 0.0);
+    let month = estimate(&Prices::load(None).unwrap(), &Workload { has_free_tier: false, ..workload(30_000.0, 300.0) });
+    let secrets = month.lines.iter().find(|line| line.service == "secrets").unwrap().usd;
+    check("secrets without a free tier", secrets, 30.0 * 12.0 * 2.0 * 3.0 * 0.000_003);
 }
 
 #[test]

@@ -1,0 +1,53 @@
+//! What the scorer does in a month: nightly scorings, weekly trainings, and the queries that both ask.
+
+use serde::Serialize;
+
+use super::prices::Prices;
+
+/// Trainings a month: one a week.
+const TRAININGS: f64 = 30.0 / 7.0;
+
+/// Which models the scorer keeps, as the template's parameter `Scoring` has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Scoring {
+    /// No scorer.
+    None,
+    /// Lead likelihood.
+    Lead,
+    /// Anti-smurfing.
+    Smurf,
+    /// Both.
+    Both,
+}
+
+/// A month of the scorer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scored {
+    /// How often the function is started.
+    pub(crate) runs: f64,
+    /// Queries that it asks.
+    pub(crate) queries: f64,
+    /// Objects that these read: each day's file of each table, and the tables' logs.
+    pub(crate) gets: f64,
+}
+
+impl Scoring {
+    /// A month's work. A scoring asks about today; a training about each look at the past besides, twice.
+    pub(crate) fn month(self, prices: &Prices, days: f64) -> Scored {
+        let of = |name: &str| prices.measure(name);
+        let (mut runs, mut queries, mut gets) = (0.0, 0.0, 0.0);
+        for (is_kept, tables, nightly, looks) in [
+            (matches!(self, Self::Lead | Self::Both), of("lead_tables"), 1.0, of("lead_looks")),
+            (matches!(self, Self::Smurf | Self::Both), of("smurf_tables"), 2.0, of("smurf_looks")),
+        ] {
+            if is_kept {
+                let asked = days * nightly + TRAININGS * (1.0 + 2.0 * looks);
+                runs += days + TRAININGS;
+                queries += asked;
+                gets += asked * tables * (of("table_log_gets") + of("table_day_gets") * of("scoring_days"));
+            }
+        }
+        Scored { runs, queries, gets }
+    }
+}
