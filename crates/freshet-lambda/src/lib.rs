@@ -2,6 +2,7 @@
 //! clients and the time as arguments; the binaries in `bin/` only wire them to Lambda, and the command wires them to
 //! loopback. There is no other code path.
 
+pub mod aws;
 pub mod compactor;
 pub mod config;
 pub mod error;

@@ -3,17 +3,14 @@
 //!
 //! What is not there any more, or cannot be had from a stranger's server, holds nothing up: its record becomes a reject.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use freshet_ingest::transform::{Fetched, is_address};
 use futures::{StreamExt, TryStreamExt};
 
+use crate::aws::CONNECTOR;
 use crate::error::Error;
 use crate::objects;
 
@@ -25,9 +22,6 @@ const ATTEMPTS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What an address may give. The receiver's largest body is some 4.5 MiB; an event of the bus may be larger.
 const LARGEST: usize = 16 * 1024 * 1024;
-
-/// Made when it is needed first: the roots of trust take their time to be read.
-static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build());
 
 /// Fetches what records point to.
 pub(crate) async fn fetch(s3: &aws_sdk_s3::Client, bucket: &str, pointers: Vec<String>) -> Result<Fetched, Error> {
@@ -42,7 +36,7 @@ pub(crate) async fn fetch(s3: &aws_sdk_s3::Client, bucket: &str, pointers: Vec<S
 }
 
 /// What an address gives. It is a secret of a kind, and stands in no log.
-async fn download(connector: &Connector, address: &str) -> Option<Vec<u8>> {
+async fn download(connector: &SharedHttpConnector, address: &str) -> Option<Vec<u8>> {
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
@@ -64,7 +58,7 @@ enum Answer {
     Failed,
 }
 
-async fn ask(connector: &Connector, address: &str) -> Answer {
+async fn ask(connector: &SharedHttpConnector, address: &str) -> Answer {
     let Ok(request) = HttpRequest::get(address) else {
         return Answer::Refused;
     };
@@ -95,6 +89,8 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
+    use aws_smithy_http_client::Connector;
+
     use super::*;
 
     /// A server that gives one answer a connection, in order; how many were asked of it.
@@ -116,7 +112,7 @@ mod tests {
 
     async fn downloaded(answers: &[&'static [u8]]) -> Option<Vec<u8>> {
         let (address, served) = server(answers.to_vec());
-        let connector = Connector::builder().build_http();
+        let connector = SharedHttpConnector::new(Connector::builder().build_http());
         let body = download(&connector, &address).await;
         assert_eq!(served.join().unwrap(), answers.len());
         body

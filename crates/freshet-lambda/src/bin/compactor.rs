@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::time::Millis;
-use freshet_lambda::{compactor, config, secrets};
+use freshet_lambda::{aws, compactor, config, secrets};
 use freshet_schema::Contract;
 use freshet_table::{Lake, Options};
 use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn, tracing};
@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::settings().await;
     let s3 = aws_sdk_s3::Client::new(&aws);
     let lake = Arc::new(Lake::connect(&aws, &config::required(config::BUCKET)?)?);
     let normalizer = Arc::new(Normalizer::new(Contract::embedded(), secrets::hash_key(&aws).await?));

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use freshet_lambda::config;
 use freshet_lambda::scorer::{Desk, Job, run_job};
+use freshet_lambda::{aws, config};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::settings().await;
     let desk = Arc::new(Desk {
         athena: aws_sdk_athena::Client::new(&aws),
         s3: aws_sdk_s3::Client::new(&aws),

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::transform::TransformEvent;
-use freshet_lambda::{config, secrets, transformer};
+use freshet_lambda::{aws, config, secrets, transformer};
 use freshet_schema::Contract;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::settings().await;
     let s3 = aws_sdk_s3::Client::new(&aws);
     let bucket: Arc<str> = config::required(config::BUCKET)?.into();
     let normalizer = Arc::new(Normalizer::new(Contract::embedded(), secrets::hash_key(&aws).await?));
