@@ -8,6 +8,7 @@
 //! day, so that the compactor stores it once.
 
 pub mod ask;
+mod drift;
 pub mod land;
 pub mod lead;
 pub mod shelf;

@@ -45,9 +45,6 @@ pub fn card(model: &Model, backtests: &[Backtest], words: &Words<'_>) -> String 
     if !versions.is_empty() {
         line(&mut page, format_args!("| table versions | {} |", versions.join(", ")));
     }
-    if training.erased_rows > 0 {
-        line(&mut page, format_args!("| erased | {} rows: training cannot be repeated exactly |", training.erased_rows));
-    }
     line(&mut page, format_args!("\n## How it was chosen\n\nThe rule: {}.\n", model.choice.rule));
     if !model.choice.candidates.is_empty() {
         line(&mut page, format_args!("| candidate | log-loss | difference | standard error |\n|---|---|---|---|"));

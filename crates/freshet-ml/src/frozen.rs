@@ -5,6 +5,8 @@
 //! `:category` behind it. `person` is a pseudonym: it is there so that an erasure finds the rows, and no feature.
 //! [`crate::frame_text`] reads the same text and takes the categories for text that is ignored.
 
+use std::io::Read;
+
 use crate::error::Error;
 use crate::frame::{Column, Frame, Labelled};
 use crate::split::Part;
@@ -54,7 +56,7 @@ pub fn write(labelled: &Labelled, origins: &[Origin]) -> Result<Vec<u8>, Error> 
 }
 
 /// Reads what [`write()`] wrote.
-pub fn read(text: &[u8]) -> Result<(Labelled, Vec<Origin>), Error> {
+pub fn read(text: impl Read) -> Result<(Labelled, Vec<Origin>), Error> {
     let mut reader = csv::ReaderBuilder::new().from_reader(text);
     let headers = reader.headers().map_err(|source| Error::UnreadableTable { line: 1, source })?.clone();
     for (place, name) in FRONT.iter().enumerate() {
@@ -91,9 +93,15 @@ pub fn read(text: &[u8]) -> Result<(Labelled, Vec<Origin>), Error> {
     Ok((Labelled::new(frame, labels, parts)?, origins))
 }
 
+/// How many rows a frame has.
+pub fn rows(text: impl Read) -> Result<usize, Error> {
+    let mut reader = csv::ReaderBuilder::new().from_reader(text);
+    reader.byte_records().try_fold(0, |rows, record| record.map(|_| rows + 1)).map_err(|source| Error::UnreadableTable { line: 0, source })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Origin, read, write};
+    use super::{Origin, read, rows, write};
     use crate::frame::{Column, Frame, Labelled};
     use crate::frame_text::{self, Selection};
     use crate::split::Part;
@@ -112,9 +120,10 @@ mod tests {
     fn what_is_read_has_the_hash_of_what_was_written() {
         let (labelled, origins) = frame();
         let text = write(&labelled, &origins).expect("text");
-        let (back, from) = read(&text).expect("a frame");
+        let (back, from) = read(text.as_slice()).expect("a frame");
         assert_eq!(back.sha256(), labelled.sha256());
         assert_eq!(from, origins);
+        assert_eq!(rows(text.as_slice()).expect("rows"), 4);
         assert_eq!(write(&back, &from).expect("text"), text);
     }
 
@@ -128,9 +137,9 @@ mod tests {
 
     #[test]
     fn what_is_no_frozen_frame_is_refused() {
-        assert!(read(b"a,b\n1,2\n").is_err());
-        assert!(read(b"person,cut_off,y,split,a\np,d,2,train,1\n").expect_err("refused").to_string().contains("line 2"));
-        assert!(read(b"person,cut_off,y,split,a\np,d,1,train,x\n").expect_err("refused").to_string().contains("column a"));
+        assert!(read("a,b\n1,2\n".as_bytes()).is_err());
+        assert!(read("person,cut_off,y,split,a\np,d,2,train,1\n".as_bytes()).expect_err("refused").to_string().contains("line 2"));
+        assert!(read("person,cut_off,y,split,a\np,d,1,train,x\n".as_bytes()).expect_err("refused").to_string().contains("column a"));
         let (labelled, origins) = frame();
         assert!(write(&labelled, &origins[1..]).is_err());
     }

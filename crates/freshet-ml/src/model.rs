@@ -196,9 +196,10 @@ impl Model {
         }
     }
 
-    /// Says that an erasure took rows out of the frozen frame.
-    pub fn note_erasure(&mut self, rows: usize) {
-        self.training.erased_rows += rows;
+    /// Says how many rows are left of the frozen frame, of which an erasure took the others; whether that is news.
+    pub fn note_erasure(&mut self, rows_left: usize) -> bool {
+        let erased = self.training.frame_rows.saturating_sub(rows_left);
+        std::mem::replace(&mut self.training.erased_rows, erased) != erased
     }
 
     /// Binds the model to a frame that has its features, all of them and no others.

@@ -8,6 +8,7 @@
 //! Which columns name a person is the contract's word: `person` and `pii = "hash"`.
 
 mod columns;
+mod frames;
 mod lines;
 mod names;
 mod objects;

@@ -235,7 +235,13 @@ fn erased_people_have_no_score(up: &Up, folder: &std::path::Path) {
         std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(std::fs::File::open(&frame).unwrap()), &mut text).unwrap();
         assert!(!text.contains(&key), "{}", frame.display());
     }
-    up.freshet(&["model", "show", "lead"]);
+    let models: Value = serde_json::from_str(&up.freshet(&["model", "show", "lead", "--json"])).unwrap();
+    let erased: Vec<f64> = models.as_object().unwrap().values().map(|model| number(&model["training"]["erased_rows"])).collect();
+    assert!(erased.iter().sum::<f64>() > 0.0, "the model files say what their frames lack: {models}");
+    let as_of = Utc::now().date_naive().to_string();
+    let again: Value = serde_json::from_str(&up.freshet(&["score", "lead", "--as-of", &as_of, "--json"])).unwrap();
+    assert!(number(&again["customers"]) > 0.0, "it scores on with frames that are not whole: {again}");
+    assert_eq!(up.rows(&rows)[0]["n"], 0);
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -10,10 +10,15 @@
 
 use std::collections::BTreeMap;
 
+use aws_config::SdkConfig;
 use chrono::{Days, TimeDelta};
+use freshet_ingest::time::Millis;
+use freshet_lambda::scorer::shelf::Shelf;
 use freshet_lambda::scorer::{Desk, Scoring, smurf};
 use freshet_ml::metrics::roc_auc;
 use freshet_query::{Run, run};
+use freshet_schema::Contract;
+use freshet_table::{Lake, Options, Request, Subject, erase};
 use serde_json::{Value, json};
 
 use crate::scoring::{TIMEOUT, add, day, lake, share, store};
@@ -170,6 +175,24 @@ async fn the_list_beats_wins_alone_and_its_reasons_are_true(desk: &Desk, players
     assert!(number(desk, wrong).await.abs() < 0.5);
 }
 
+async fn an_erased_player_is_in_no_frame(config: &SdkConfig, desk: &Desk, version: &str) {
+    let shelf = Shelf::new(&desk.s3, &desk.bucket, smurf::KIND);
+    let before = shelf.models(version).await.unwrap().remove(smurf::PART).unwrap();
+    assert_eq!(before.training.erased_rows, 0);
+    let subject = Subject::Customer("player-7".to_owned());
+    let request = Request { account: "euw1", subject: &subject, hash_keys: &[], is_dry_run: false, other_buckets: &[] };
+    let options = Options::new("erasure", Millis(1_781_524_800_000));
+    let lake = Lake::connect(config, &desk.bucket).unwrap();
+    erase(&lake, Contract::embedded(), &request, &options, |_| ()).await.unwrap();
+    assert_eq!((shelf.note_erasures().await.unwrap(), shelf.note_erasures().await.unwrap()), (1, 0));
+    let after = shelf.models(version).await.unwrap().remove(smurf::PART).unwrap();
+    assert_eq!(after.training.erased_rows, 1, "one of them had a verdict");
+    let frame = shelf.frame(version, smurf::PART, &after).await.unwrap().unwrap();
+    assert_eq!(frame.labels().len(), after.training.frame_rows - 1, "the others are there");
+    assert!(number(desk, "SELECT count(*) FROM smurf_scores WHERE player_id = 'player-7'").await.abs() < 0.5);
+    smurf::score(desk, &Scoring { as_of: day("2026-06-16"), version: Some(version.to_owned()) }).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn verdicts_teach_a_model_that_scores_and_nothing_sees_past_its_cut_off() {
     let home = tempfile::tempdir().unwrap();
@@ -198,6 +221,9 @@ async fn verdicts_teach_a_model_that_scores_and_nothing_sees_past_its_cut_off() 
     assert_eq!(report.version, first.version);
     store(&config, "scores").await;
     assert!(number(&desk, "SELECT count(*) FROM smurf_scores WHERE probability IS NULL OR base_rate IS NULL").await.abs() < 0.5);
+    let drifted = "SELECT count(*) FROM model_drift WHERE kind = 'smurf' AND model = 'smurf-";
+    assert!(number(&desk, &format!("{drifted}{}'", first.version)).await > 5.0, "features and the score, each beside the training");
+    an_erased_player_is_in_no_frame(&config, &desk, &first.version).await;
     let unknown = smurf::score(&desk, &Scoring { as_of: day("2026-06-15"), version: Some("nonsense".to_owned()) }).await;
     assert!(unknown.unwrap_err().to_string().contains("nonsense"));
 

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use clap::Args;
 use freshet_ingest::secret::HashKey;
+use freshet_lambda::scorer::shelf::Shelf;
+use freshet_lambda::scorer::{lead, smurf};
 use freshet_schema::Contract;
 use freshet_table::{Erasure, Lake, Options, Place, Request, Subject};
 use indicatif::ProgressBar;
@@ -146,6 +148,13 @@ impl Work {
         }
         erasure.note(STATEMENTS, Place::of_rows(found.erased));
         if !is_dry_run {
+            let s3 = environment::s3(&self.aws);
+            for kind in [lead::KIND, smurf::KIND] {
+                Shelf::new(&s3, &environment::bucket()?, kind)
+                    .note_erasures()
+                    .await
+                    .context("note in the models what was erased of their frames")?;
+            }
             freshet_table::write_evidence(&self.lake, contract, &erasure, &options).await.context("write the evidence")?;
         }
         Ok(erasure)

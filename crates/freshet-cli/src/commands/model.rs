@@ -147,7 +147,12 @@ async fn show(shelf: &Shelf<'_>, version: Option<&str>, as_json: bool) -> Result
             None => complain(&format!("warning: {version} has no card of {part}")),
         }
         if shelf.frame(&version, part, model).await?.is_none() {
-            complain(&format!("warning: the frozen frame of {part} is gone, as after an erasure: training cannot be repeated exactly"));
+            complain(&format!("warning: the frozen frame of {part} is gone, as after the erasure of a shop: training cannot be repeated"));
+        } else if model.training.erased_rows > 0 {
+            let (erased, all) = (model.training.erased_rows, model.training.frame_rows);
+            complain(&format!(
+                "note: erasures have taken {erased} of {all} rows out of the frozen frame of {part}: training cannot be repeated exactly"
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -10,12 +10,12 @@ use chrono::NaiveDate;
 use freshet_lead::lake::{Collector, KnownBy, Person, Population, Seen};
 use freshet_lead::lessons::{Class, frame_for, frame_to_score, score_population};
 use freshet_lead::score::{LeadScore, Occasion};
-use freshet_ml::drift::{Drift, drift, of_numbers};
 use freshet_ml::model::{Learner, Model};
 use freshet_ml::split::Part;
 use serde::Serialize;
 use serde_json::json;
 
+use super::drift::{self, Compared, probabilities};
 use super::land::Landing;
 use super::shelf::Shelf;
 use super::{Desk, Scoring, ask};
@@ -27,8 +27,6 @@ pub use train::{Training, gate, train};
 pub const KIND: &str = "lead";
 /// The table of scores.
 pub const TABLE: &str = "lead_scores";
-/// The table of drift.
-pub const DRIFT_TABLE: &str = "model_drift";
 /// The seed of the exploration: the same people for a day, whoever scores.
 const SEED: u64 = 1;
 
@@ -61,7 +59,7 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
     let models = shelf.models(&version).await?;
     let seen = features(desk, scoring.as_of, scoring.as_of).await?;
     let mut landing = Landing::new(&desk.s3, &desk.bucket, TABLE);
-    let mut drifted = Landing::new(&desk.s3, &desk.bucket, DRIFT_TABLE);
+    let mut drifted = Landing::new(&desk.s3, &desk.bucket, drift::TABLE);
     let (mut counts, mut unspoken, mut horizon_days) = ([0, 0], 0, 0);
     for class in Class::ALL {
         let population = class.of(&seen);
@@ -108,36 +106,15 @@ async fn drift_rows(
         return Ok(Vec::new());
     };
     let failed = || Error::models("compare with the training");
-    let learned: Vec<usize> = (0..frozen.labels().len()).filter(|&row| frozen.parts()[row] != Part::Test).collect();
-    let learned = frozen.frame().take(&learned);
-    let horizon_days = model.training.horizon_days.unwrap_or_default();
-    let today = frame_to_score(model, population, horizon_days).map_err(failed())?;
-    let mut found: Vec<(&str, String, Drift, usize)> =
-        drift(&learned, &today).into_iter().map(|(name, drift)| ("input", name, drift, learned.rows())).collect();
-    let (test, labels) = frozen.part(Part::Test);
-    if !labels.is_empty() && !scores.is_empty() {
-        let judged = model.score(&frame_for(model, &test).map_err(failed())?);
-        let judged = judged.map_err(Error::models("compare with the training"))?;
-        let before: Vec<f64> = judged.iter().map(|score| score.probability).collect();
-        let now: Vec<f64> = scores.iter().map(|score| score.probability).collect();
-        found.push(("score", "probability".to_owned(), of_numbers(&before, &now), before.len()));
-    }
     let Some(as_of) = scores.first().map(|score| score.as_of.as_str()) else {
         return Ok(Vec::new());
     };
-    let row = |(what, feature, drift, rows_before): (&str, String, Drift, usize)| {
-        let columns = json!({
-            "model": model.name, "kind": KIND, "what": what, "feature": feature, "drift_index": drift.index,
-            "mean_before": drift.mean_before, "mean_now": drift.mean_now, "missing_before": drift.missing_before,
-            "missing_now": drift.missing_now, "rows_before": rows_before, "rows_now": scores.len(),
-            "as_of": as_of, "cut_off_at": format!("{as_of} 00:00:00.000"),
-        });
-        match columns {
-            serde_json::Value::Object(columns) => columns,
-            _ => serde_json::Map::new(),
-        }
-    };
-    Ok(found.into_iter().map(row).collect())
+    let today = frame_to_score(model, population, model.training.horizon_days.unwrap_or_default()).map_err(failed())?;
+    let test = frame_for(model, &frozen.part(Part::Test).0).map_err(failed())?;
+    let judged = probabilities(model, &test)?;
+    let scores: Vec<f64> = scores.iter().map(|score| score.probability).collect();
+    let compared = Compared { kind: KIND, model, as_of, frozen: &frozen, today: &today, judged: &judged, scores: &scores };
+    Ok(drift::rows(&compared))
 }
 
 fn row(class: Class, person: &Person, score: &LeadScore, model: &Model) -> serde_json::Map<String, serde_json::Value> {

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use freshet_ingest::envelope::{gunzip, gzip};
+use flate2::read::GzDecoder;
+use freshet_ingest::envelope::gzip;
 use freshet_ingest::transform::LandingObject;
 use freshet_ml::frame::Labelled;
 use freshet_ml::frozen;
@@ -112,10 +113,29 @@ impl<'a> Shelf<'a> {
         let Some(bytes) = self.read(version, &file).await? else {
             return Ok(None);
         };
-        let text = gunzip(&bytes).map_err(|_| Error::DamagedModel { file: file.clone() })?;
-        let (labelled, _) = frozen::read(&text).map_err(Error::models("read a frozen frame"))?;
+        let (labelled, _) = frozen::read(GzDecoder::new(bytes.as_slice())).map_err(|_| Error::DamagedModel { file: file.clone() })?;
         let is_whole = labelled.sha256() == model.training.frame_sha256 || model.training.erased_rows > 0;
         if is_whole { Ok(Some(labelled)) } else { Err(Error::DamagedModel { file }) }
+    }
+
+    /// Writes into the model files how many rows of their frozen frames are gone: after an erasure. Says in how many it was news.
+    pub async fn note_erasures(&self) -> Result<usize, Error> {
+        let mut noted = 0;
+        for version in self.versions().await? {
+            for (part, mut model) in self.models(&version).await? {
+                let file = format!("{part}.csv.gz");
+                let left = match self.read(&version, &file).await? {
+                    Some(bytes) => frozen::rows(GzDecoder::new(bytes.as_slice())).map_err(|_| Error::DamagedModel { file })?,
+                    None => 0,
+                };
+                if model.note_erasure(left) {
+                    let text = model.write().map_err(Error::models("write a model file"))?;
+                    self.write(&version, &format!("{part}.json"), text.into_bytes()).await?;
+                    noted += 1;
+                }
+            }
+        }
+        Ok(noted)
     }
 
     /// The version that scores; none before the first training.

@@ -11,11 +11,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use freshet_ml::model::Model;
+use freshet_ml::split::Part;
 use freshet_smurf::accounts::{self, Account, Occasion, SmurfScore, UNLEARNED};
 use freshet_smurf::teams::{TeamGame, TeamOutcome, first_matches};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::drift::{self, Compared, probabilities};
 use super::land::Landing;
 use super::shelf::Shelf;
 use super::{Desk, Scoring, ask};
@@ -76,7 +78,13 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
         *tiers.entry(row.tier).or_default() += 1;
         landing.push(&row.as_of, columns(row)).await?;
     }
-    let landed = landing.finish().await?;
+    let mut drifted = Landing::new(&desk.s3, &desk.bucket, drift::TABLE);
+    if let Some(model) = &model {
+        for row in drift_rows(desk, &version, model, &known.accounts, &rows).await? {
+            drifted.push(&scoring.as_of.to_string(), row).await?;
+        }
+    }
+    let landed = landing.finish().await? + drifted.finish().await?;
     tracing::info!(as_of = %scoring.as_of, version, accounts = rows.len(), rated_matches = known.rated_matches, "scored accounts");
     Ok(ScoreReport { as_of: scoring.as_of.to_string(), version, accounts: rows.len(), tiers, rated_matches: known.rated_matches, landed })
 }
@@ -94,6 +102,25 @@ async fn model(desk: &Desk, version: Option<&str>) -> Result<(String, Option<Mod
     let model = shelf.models(&version).await?.remove(PART).ok_or(Error::NoModel { kind: KIND })?;
     model.expect_kind(freshet_smurf::verdicts::KIND).map_err(Error::models("use a model of accounts"))?;
     Ok((version, Some(model)))
+}
+
+/// How far the accounts of a day are from those of the training; nothing where the frozen frame is gone.
+async fn drift_rows(
+    desk: &Desk,
+    version: &str,
+    model: &Model,
+    accounts: &[Account],
+    scores: &[SmurfScore],
+) -> Result<Vec<Map<String, Value>>, Error> {
+    let shelf = Shelf::new(&desk.s3, &desk.bucket, KIND);
+    let (Some(frozen), Some(first)) = (shelf.frame(version, PART, model).await?, scores.first()) else {
+        return Ok(Vec::new());
+    };
+    let (today, _) = accounts::frame(accounts).map_err(Error::models("compare with the training"))?;
+    let judged = probabilities(model, &frozen.part(Part::Test).0)?;
+    let scores: Vec<f64> = scores.iter().filter_map(|score| score.probability).collect();
+    let compared = Compared { kind: KIND, model, as_of: &first.as_of, frozen: &frozen, today: &today, judged: &judged, scores: &scores };
+    Ok(drift::rows(&compared))
 }
 
 /// What the lake knows of accounts.

@@ -101,7 +101,7 @@ fn customers_and_prospects_are_learned_apart_to_the_same_bytes_and_beat_recency(
         assert!(!matches!(lesson.model.learner, Learner::Given { .. }), "{}", lesson.model.choice.chosen);
         assert_eq!(lesson.model.training.frame_sha256, lesson.frame.sha256());
         let text = frozen::write(&lesson.frame, &lesson.origins).expect("text");
-        assert_eq!(frozen::read(&text).expect("a frame").0.sha256(), lesson.frame.sha256());
+        assert_eq!(frozen::read(text.as_slice()).expect("a frame").0.sha256(), lesson.frame.sha256());
         assert!((2..=4).contains(&lesson.backtests.len()), "{}", lesson.backtests.len());
         for point in &lesson.backtests {
             assert!((point.base_rate - point.foretold).abs() < 0.1, "{point:?}");

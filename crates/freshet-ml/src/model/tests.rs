@@ -137,6 +137,7 @@ fn too_few_labels_are_said() {
 #[test]
 fn an_erasure_is_said_by_the_file() {
     let (_, mut model) = model(true);
-    model.note_erasure(3);
+    let left = model.training.frame_rows - 3;
+    assert!(model.note_erasure(left) && !model.note_erasure(left), "it is news once");
     assert_eq!(Model::read(&model.write().expect("text")).expect("a model").training.erased_rows, 3);
 }

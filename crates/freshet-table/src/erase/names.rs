@@ -176,6 +176,11 @@ impl Names {
         }
     }
 
+    /// Whether it is a shop that goes.
+    pub(crate) fn is_shop(&self) -> bool {
+        self.is_shop
+    }
+
     /// Whether everything of an account goes.
     pub(crate) fn is_whole(&self, account: Option<&str>) -> bool {
         self.is_shop && account == Some(&self.account)

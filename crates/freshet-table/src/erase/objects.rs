@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use freshet_ingest::envelope::gunzip;
 use freshet_ingest::json::Json;
@@ -19,6 +20,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 
 use super::columns::is_in_parquet;
+use super::frames::{copy_without, is_frame};
 use super::lines::{Fate, Lines};
 use super::names::Names;
 use super::report::Place;
@@ -75,6 +77,7 @@ pub(crate) async fn look(
                     place.unread.push((key, "names them, in a Delta table that the contract does not know: erase it there".to_owned()));
                 }
             }
+            None if is_frame(&key) => sift_frame(work, names, &object, place).await?,
             None => {
                 if is_named(work.lake, names, &object, place).await? {
                     place.deleted += 1;
@@ -198,6 +201,36 @@ async fn sift(
         None => landing::delete(work.lake, std::slice::from_ref(&object.location)).await,
         Some(bytes) => replace(work.lake, object, bytes).await,
     }
+}
+
+/// Takes out of a frozen frame the rows of whom it is about; the whole of it where that is a shop.
+async fn sift_frame(work: &Work<'_>, names: &Names, object: &ObjectMeta, place: &mut Place) -> Result<(), Error> {
+    let Some(packed) = fetch(work.lake, &object.location).await? else {
+        return Ok(());
+    };
+    if names.is_shop() {
+        if names.is_account_known() {
+            place.deleted += 1;
+            if !work.is_dry {
+                landing::delete(work.lake, std::slice::from_ref(&object.location)).await?;
+            }
+        }
+        return Ok(());
+    }
+    let mut rest = GzEncoder::new(Vec::new(), Compression::fast());
+    let Ok(gone) = copy_without(names, GzDecoder::new(packed.as_ref()), &mut rest) else {
+        place.unread.push((object.location.to_string(), "cannot be unpacked and read to its end".to_owned()));
+        return Ok(());
+    };
+    if gone == 0 {
+        return Ok(());
+    }
+    place.rows += gone;
+    place.rewritten += 1;
+    if work.is_dry {
+        return Ok(());
+    }
+    replace(work.lake, object, rest.finish().expect("writing to memory cannot fail")).await
 }
 
 /// Lines that stay, packed as they were.
