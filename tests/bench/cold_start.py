@@ -3,13 +3,14 @@
 Serves the Runtime API as Lambda does, starts each binary again and again, all of them in turn, so that what else the
 machine does weighs on all alike, and prints medians with quartiles and ratios:
 
-    cargo build --profile lambda -p freshet-lambda --bins --example empty
+    cargo build --profile lambda -p freshet-lambda --no-default-features --bins --example empty
     cargo build --release --bin freshet
     python3 tests/bench/cold_start.py target/lambda target/release/freshet --runs 40
 
 `init` is from the start until the process asks for an event, `first` from there to its first answer, `warm` an answer
 after that. The receiver's first answer holds the SDK's first connection, to Firehose on loopback. Secrets come from
-the environment here: in AWS they are one call of SSM more, which loopback has not.
+the environment there; the rows with `SSM` read them from an SSM of this script's, as in AWS, which is a connection and a
+call more within `init`. Neither is encrypted: in AWS each first connection is a handshake more.
 """
 
 import argparse
@@ -116,6 +117,37 @@ def measure(binary, memory, variables, events, judge):
     return asked - started, answered - asked, answered_again - again
 
 
+class Aws(http.server.BaseHTTPRequestHandler):
+    """What a function asks when it starts with secrets in SSM: the parameters, and Firehose."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.connection.setsockopt(6, 1, 1)  # TCP_NODELAY
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        operation = self.headers["X-Amz-Target"].split(".")[1]
+        if operation == "GetParametersByPath":
+            answer = {"Parameters": [{"Name": f"{request['Path']}/shopify", "Type": "SecureString", "Value": SECRET}]}
+        elif operation == "GetParameter":
+            answer = {"Parameter": {"Name": request["Name"], "Type": "SecureString", "Value": "k1=bench"}}
+        elif operation == "PutRecordBatch":
+            answer = {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"} for _ in request["Records"]]}
+        else:
+            raise SystemExit(f"asked for {operation}")
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
 def url_event(place):
     body = json.dumps({"id": place, "updated_at": "2026-03-01T12:00:00Z", "currency": "EUR", "total_price": "1.10", "line_items": []})
     mac = base64.b64encode(hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).digest()).decode()
@@ -176,25 +208,43 @@ def main():
                 if line.startswith("export "):
                     name, value = line.removeprefix("export ").strip().split("=", 1)
                     exported[name] = value
-            report(arguments, exported["AWS_ENDPOINT_URL"], exported["FRESHET_BUCKET"])
+            aws = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Aws)
+            aws.daemon_threads = True
+            threading.Thread(target=aws.serve_forever, daemon=True).start()
+            report(arguments, exported["AWS_ENDPOINT_URL"], exported["FRESHET_BUCKET"], f"http://127.0.0.1:{aws.server_address[1]}")
+            aws.shutdown()
+            aws.server_close()
         finally:
             up.terminate()
             up.wait()
 
 
-def report(arguments, endpoint, bucket):
+def is_transformed(answer):
+    return len(answer["records"]) == 1
+
+
+def is_taken(answer):
+    return answer["statusCode"] == 200
+
+
+def report(arguments, endpoint, bucket, ssm):
     lake = {"AWS_ENDPOINT_URL": endpoint, "FRESHET_BUCKET": bucket}
+    by_ssm = {"AWS_ENDPOINT_URL": ssm, "FRESHET_BUCKET": bucket}
     receiver = {**lake, "FRESHET_STREAM": "freshet", "FRESHET_SIGNING_SECRETS": f"shopify={SECRET}"}
+    batches = [firehose_event(1), firehose_event(2)]
+    deliveries = [url_event(1), url_event(2)]
     functions = {
         "empty": ("examples/empty", 128, {}, [{}, {}], lambda answer: answer is None),
-        "transformer": (
-            "transformer",
-            256,
-            {**lake, "FRESHET_HASH_KEY": "k1=bench"},
-            [firehose_event(1), firehose_event(2)],
-            lambda answer: len(answer["records"]) == 1,
+        "transformer": ("transformer", 256, {**lake, "FRESHET_HASH_KEY": "k1=bench"}, batches, is_transformed),
+        "transformer, SSM": ("transformer", 256, {**by_ssm, "FRESHET_HASH_KEY_PARAMETER": "/bench/hash-key"}, batches, is_transformed),
+        "receiver": ("receiver", 128, receiver, deliveries, is_taken),
+        "receiver, SSM": (
+            "receiver",
+            128,
+            {**by_ssm, "FRESHET_STREAM": "freshet", "FRESHET_SIGNING_SECRETS_PATH": "/bench/signing-secrets"},
+            deliveries,
+            is_taken,
         ),
-        "receiver": ("receiver", 128, receiver, [url_event(1), url_event(2)], lambda answer: answer["statusCode"] == 200),
     }
     measured = {name: [] for name in functions}
     for run in range(arguments.runs + 1):
@@ -203,13 +253,13 @@ def report(arguments, endpoint, bucket):
             # The first run reads the binaries from disk.
             if run > 0:
                 measured[name].append((*times, times[0] + times[1]))
-    print(f"{'milliseconds':12} {'init':>20} {'first':>20} {'warm':>20} {'start to answer':>20}")
+    print(f"{'milliseconds':16} {'init':>20} {'first':>20} {'warm':>20} {'start to answer':>20}")
     for name, times in measured.items():
         columns = []
         for column in zip(*times):
             low, middle, high = (1000 * quartile for quartile in statistics.quantiles(column, n=4))
             columns.append(f"{f'{middle:.1f} ({low:.1f}-{high:.1f})':>20}")
-        print(f"{name:12} {' '.join(columns)}")
+        print(f"{name:16} {' '.join(columns)}")
     total = {name: statistics.median(column[3] for column in times) for name, times in measured.items()}
     ratio, more = total["transformer"] / total["empty"], 1000 * (total["receiver"] - total["empty"])
     print(f"transformer: {ratio:.2f} times the empty function (at most 2); receiver: {more:.1f} ms more (at most 150)")

@@ -6,8 +6,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::default_async_sleep;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
@@ -27,7 +30,17 @@ pub(crate) static CONNECTOR: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
     SharedHttpConnector::new(builder.build())
 });
 
-/// The environment's settings.
-pub async fn settings() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client_fn(|_, _| CONNECTOR.clone())).load().await
+/// The environment's settings. Lambda puts a function's region and the credentials of its role there (docs.aws.amazon.com/lambda,
+/// "Defined runtime environment variables"): there is no profile to read and nobody else to ask.
+pub fn settings() -> SdkConfig {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let mut builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+        .http_client(http_client_fn(|_, _| CONNECTOR.clone()));
+    builder.set_region(variable("AWS_REGION").map(Region::new));
+    builder.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+    builder.set_sleep_impl(default_async_sleep());
+    builder.build()
 }

@@ -124,6 +124,7 @@ pub enum Error {
     },
 }
 
+#[cfg(feature = "tables")]
 impl Error {
     pub(crate) fn models<E: std::error::Error + Send + Sync + 'static>(tried: &'static str) -> impl Fn(E) -> Self {
         move |source| Self::Models { tried, source: Box::new(source) }

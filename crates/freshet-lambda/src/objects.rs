@@ -3,12 +3,16 @@
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
+#[cfg(feature = "tables")]
 use freshet_ingest::time::Millis;
-use freshet_ingest::transform::{BODIES_PREFIX, LandingObject};
+#[cfg(feature = "tables")]
+use freshet_ingest::transform::BODIES_PREFIX;
+use freshet_ingest::transform::LandingObject;
 
 use crate::error::Error;
 
 /// Keys and times of objects; bodies that records point to are none.
+#[cfg(feature = "tables")]
 pub(crate) async fn list(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<Vec<(String, Millis)>, Error> {
     let mut pages = s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
     let mut found = Vec::new();
@@ -43,6 +47,7 @@ pub(crate) async fn put(s3: &aws_sdk_s3::Client, bucket: &str, object: LandingOb
     put.map(|_| ()).map_err(|error| Error::Put { key: object.key, source: Box::new(error) })
 }
 
+#[cfg(feature = "tables")]
 pub(crate) async fn delete(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> Result<(), Error> {
     s3.delete_object().bucket(bucket).key(key).send().await.map(|_| ()).map_err(|error| failed(key, error))
 }

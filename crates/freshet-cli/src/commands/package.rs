@@ -12,10 +12,16 @@ use serde::Serialize;
 
 use crate::output::{complain, say, table};
 use artefact::{Architecture, Verdict, judge, pack};
+use build::Build;
 
-/// The functions, and how large their binaries may be: what starts for every delivery and every batch starts quickly.
-const FUNCTIONS: [(&str, u64); 4] =
-    [("receiver", 8_000_000), ("transformer", 8_000_000), ("compactor", LAMBDA_LIMIT), ("scorer", LAMBDA_LIMIT)];
+/// The functions, how they are built, and how large their binaries may be: what starts for every delivery and every batch starts
+/// quickly.
+const FUNCTIONS: [(&str, Build, u64); 4] = [
+    ("receiver", Build::Small, 8_000_000),
+    ("transformer", Build::Small, 8_000_000),
+    ("compactor", Build::Fast, LAMBDA_LIMIT),
+    ("scorer", Build::Fast, LAMBDA_LIMIT),
+];
 /// Lambda's own limit of an unzipped package (docs.aws.amazon.com/lambda, "Lambda quotas").
 const LAMBDA_LIMIT: u64 = 250 * 1024 * 1024;
 
@@ -26,7 +32,7 @@ const LAMBDA_LIMIT: u64 = 250 * 1024 * 1024;
 )]
 pub(crate) struct Arguments {
     /// One function alone; may be repeated.
-    #[arg(long, value_parser = FUNCTIONS.map(|(name, _)| name))]
+    #[arg(long, value_parser = FUNCTIONS.map(|(name, ..)| name))]
     function: Vec<String>,
     /// What to build for: arm64 where this machine can, unless it is said.
     #[arg(long)]
@@ -55,9 +61,9 @@ struct Package {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let functions: Vec<(&str, u64)> = FUNCTIONS
+    let functions: Vec<(&str, Build, u64)> = FUNCTIONS
         .into_iter()
-        .filter(|(name, _)| arguments.function.is_empty() || arguments.function.iter().any(|asked| asked == name))
+        .filter(|(name, ..)| arguments.function.is_empty() || arguments.function.iter().any(|asked| asked == name))
         .collect();
     let text = std::fs::read_to_string(&arguments.template).with_context(|| format!("read {}", arguments.template.display()))?;
     let deployed = template_architecture(&text)
@@ -66,10 +72,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments.architecture.unwrap_or(deployed)
     } else {
         let architecture = choose(arguments.architecture, deployed)?;
-        for (name, executable) in build::build(architecture, &functions.iter().map(|(name, _)| *name).collect::<Vec<_>>())? {
-            let path = package_path(&arguments.dir, &name);
-            let bytes = std::fs::read(&executable).with_context(|| format!("read {}", executable.display()))?;
-            write(&path, &pack(&bytes)?)?;
+        for build in [Build::Small, Build::Fast] {
+            let names: Vec<&str> = functions.iter().filter(|(_, how, _)| *how == build).map(|(name, ..)| *name).collect();
+            for (name, executable) in build::build(architecture, build, &names)? {
+                let path = package_path(&arguments.dir, &name);
+                let bytes = std::fs::read(&executable).with_context(|| format!("read {}", executable.display()))?;
+                write(&path, &pack(&bytes)?)?;
+            }
         }
         if architecture != deployed {
             complain(&format!(
@@ -81,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         architecture
     };
     let mut packages = Vec::new();
-    for (name, budget) in functions {
+    for (name, _, budget) in functions {
         let path = package_path(&arguments.dir, name);
         let bytes = std::fs::read(&path).with_context(|| format!("read {}; `freshet package` builds it", path.display()))?;
         packages.push(Package { function: name.to_owned(), verdict: judge(&bytes, architecture, budget), path });

@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let aws = aws::settings().await;
+    let aws = aws::settings();
     let s3 = aws_sdk_s3::Client::new(&aws);
     let lake = Arc::new(Lake::connect(&aws, &config::required(config::BUCKET)?)?);
     let normalizer = Arc::new(Normalizer::new(Contract::embedded(), secrets::hash_key(&aws).await?));

@@ -14,7 +14,7 @@ use lambda_http::{Body, Request, Response, run, service_fn, tracing};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     tracing::init_default_subscriber();
-    let aws = aws::settings().await;
+    let aws = aws::settings();
     let (bucket, s3) = (config::required(config::BUCKET)?, aws_sdk_s3::Client::new(&aws));
     let settings = Settings::new(config::required(config::STREAM)?, bucket.clone());
     let receiver = Arc::new(Receiver::new(Parts {

@@ -11,7 +11,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let aws = aws::settings().await;
+    let aws = aws::settings();
     let desk = Arc::new(Desk {
         athena: aws_sdk_athena::Client::new(&aws),
         s3: aws_sdk_s3::Client::new(&aws),

@@ -11,7 +11,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let aws = aws::settings().await;
+    let aws = aws::settings();
     let s3 = aws_sdk_s3::Client::new(&aws);
     let bucket: Arc<str> = config::required(config::BUCKET)?.into();
     let normalizer = Arc::new(Normalizer::new(Contract::embedded(), secrets::hash_key(&aws).await?));

@@ -12,9 +12,25 @@ use crate::output::complain;
 
 const ARM64_TARGET: &str = "aarch64-unknown-linux-gnu";
 const X86_64_TARGET: &str = "x86_64-unknown-linux-gnu";
-/// The profile of the functions alone: small and quick to start.
-const PROFILE: &str = "lambda";
 const PACKAGE: &str = "freshet-lambda";
+
+/// How a function is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Build {
+    /// To be small and quick to start: without what works on tables.
+    Small,
+    /// To be quick at its work.
+    Fast,
+}
+
+impl Build {
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Small => "lambda",
+            Self::Fast => "release",
+        }
+    }
+}
 
 /// What `cargo metadata` says of the workspace.
 #[derive(Deserialize)]
@@ -36,8 +52,11 @@ pub(super) fn why_not_arm64() -> Option<String> {
     (!has_target).then(|| format!("the target {ARM64_TARGET} is not installed (`rustup target add {ARM64_TARGET}`)"))
 }
 
-/// Builds functions; gives their names with their executables.
-pub(super) fn build(architecture: Architecture, functions: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+/// Builds functions in one way; gives their names with their executables.
+pub(super) fn build(architecture: Architecture, build: Build, functions: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    if functions.is_empty() {
+        return Ok(Vec::new());
+    }
     let target_directory = target_directory()?;
     let built = target_directory.join("packages");
     let mut command = Command::new(cargo());
@@ -54,7 +73,10 @@ pub(super) fn build(architecture: Architecture, functions: &[&str]) -> Result<Ve
             command.args(["build", "--target", X86_64_TARGET]);
         }
     }
-    command.args(["--locked", "--profile", PROFILE, "--package", PACKAGE]);
+    command.args(["--locked", "--profile", build.profile(), "--package", PACKAGE]);
+    if build == Build::Small {
+        command.arg("--no-default-features");
+    }
     for function in functions {
         command.args(["--bin", function]);
     }
@@ -63,7 +85,7 @@ pub(super) fn build(architecture: Architecture, functions: &[&str]) -> Result<Ve
     ensure!(status.success(), "build the functions: cargo ended with {status}");
     let executable = |function: &str| match architecture {
         Architecture::Arm64 => built.join(function).join("bootstrap"),
-        Architecture::X86_64 => target_directory.join(X86_64_TARGET).join(PROFILE).join(function),
+        Architecture::X86_64 => target_directory.join(X86_64_TARGET).join(build.profile()).join(function),
     };
     Ok(functions.iter().map(|function| ((*function).to_owned(), executable(function))).collect())
 }

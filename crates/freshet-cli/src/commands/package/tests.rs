@@ -134,7 +134,7 @@ fn the_template_says_the_architecture_and_the_packages() {
     assert_eq!(template_architecture(&text), Some(Architecture::Arm64));
     assert!(text.contains("Architectures: [!Ref Architecture]"));
     let named: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("CodeUri: ../")).collect();
-    for (name, _) in FUNCTIONS {
+    for (name, ..) in FUNCTIONS {
         let path = package_path(Path::new("target/lambda"), name);
         assert!(named.contains(&path.to_str().unwrap()), "{} is not in {named:?}", path.display());
     }
