@@ -247,8 +247,7 @@ fn what_is_derived_from_the_contract_is_fresh() {
     }
     let is_released =
         |source: &str| contract.source(source).is_some_and(|source| source.tables.iter().any(|table| record.contains_key(&table.name)));
-    let files: Vec<(&str, &str)> =
-        Contract::embedded_files().iter().copied().filter(|(path, _)| path.split('/').next().is_some_and(is_released)).collect();
+    let files: Vec<(&str, &str)> = Contract::embedded_files().filter(|(path, _)| path.split('/').next().is_some_and(is_released)).collect();
     let released = Contract::parse(&files).unwrap();
     let page = fs::read_to_string(schemas.join("README.md")).unwrap();
     let is_fresh = [contract, &released].iter().any(|contract| page == dictionary::markdown(contract));

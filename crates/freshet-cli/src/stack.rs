@@ -156,7 +156,7 @@ fn transform_function(normalizer: Arc<Normalizer>, client: watch::Receiver<Optio
             // Records of an earlier run are delivered at once; S3 is there a moment later.
             let s3 = client.wait_for(Option::is_some).await.map_err(|error| error.to_string())?.clone();
             let s3 = s3.ok_or_else(|| "S3 is not there".to_owned())?;
-            let response = transformer::answer(&normalizer, &s3, BUCKET, &event).await.map_err(|error| error.to_string())?;
+            let response = transformer::answer(&normalizer, || s3.clone(), BUCKET, &event).await.map_err(|error| error.to_string())?;
             serde_json::to_vec(&response).map(Bytes::from).map_err(|error| error.to_string())
         })
     })

@@ -50,20 +50,20 @@ pub(crate) struct Taken<'a, 'text> {
 /// A column with its converter's argument parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct ColumnPlan {
-    pub(crate) column: Column,
+    pub(crate) column: &'static Column,
     inner: Option<Pointer>,
     /// Whether another column keeps the time's original text.
     keeps_original: bool,
 }
 
 impl ColumnPlan {
-    pub(crate) fn new(column: &Column, siblings: &[Column]) -> Self {
+    pub(crate) fn new(column: &'static Column, siblings: &[Column]) -> Self {
         let takes_pointer = matches!(column.convert, Some(Convert::Pluck | Convert::Sum | Convert::Least | Convert::Greatest));
         let inner = column.with.as_deref().filter(|_| takes_pointer).and_then(|text| Pointer::parse(text).ok());
         let original = |sibling: &Column| {
             sibling.convert == Some(Convert::OriginalTime) && sibling.from.iter().any(|origin| column.from.contains(origin))
         };
-        Self { column: column.clone(), inner, keeps_original: siblings.iter().any(original) }
+        Self { column, inner, keeps_original: siblings.iter().any(original) }
     }
 
     /// Whether the column's value is the same in every row that an event opens.
@@ -73,7 +73,7 @@ impl ColumnPlan {
 
     /// Takes the column's value out of an event: the first of its places that gives one counts.
     pub(crate) fn take<'a, 'text>(&self, scope: &Scope<'a, 'text>) -> Taken<'a, 'text> {
-        let column = &self.column;
+        let column = self.column;
         match column.convert {
             Some(Convert::TopicIs) => return computed(Cell::Bool(column.with.as_deref() == Some(scope.topic))),
             Some(Convert::TopicAction) => {

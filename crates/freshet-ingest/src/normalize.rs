@@ -51,7 +51,7 @@ impl Normalizer {
     /// Makes a contract ready. `hash_key` is the key that personal data is hashed with.
     pub fn new(contract: &'static Contract, hash_key: HashKey) -> Self {
         let rules = contract.sources().iter().map(|source| (source.name.clone(), personal::Rules::new(&source.personal))).collect();
-        let plan = |table: &Table| table.own_columns.iter().map(|column| ColumnPlan::new(column, &table.own_columns)).collect();
+        let plan = |table: &'static Table| table.own_columns().iter().map(|column| ColumnPlan::new(column, table.own_columns())).collect();
         let plans = contract.tables().map(|table| (table.name.clone(), plan(table))).collect();
         Self { contract, hash_key, rules, plans }
     }
@@ -160,7 +160,7 @@ impl Normalizer {
                 continue;
             };
             if found.cell == Cell::Null && plan.column.required {
-                return Err(missing(table, &plan.column, place, found.is_misfit));
+                return Err(missing(table, plan.column, place, found.is_misfit));
             }
             has_hash |= plan.column.pii.is_some() && found.cell != Cell::Null;
             taken.extend(found.whole.map(std::ptr::from_ref));
@@ -273,7 +273,7 @@ impl Subject<'_, '_> {
 /// Whether a row of the table is meaningless without an element of the opened array.
 fn needs_element(table: &Table) -> bool {
     table
-        .own_columns
+        .own_columns()
         .iter()
         .filter(|column| column.required)
         .any(|column| column.from.iter().any(|origin| matches!(origin, freshet_schema::Origin::Body(pointer) if pointer.starts_at_row())))

@@ -50,7 +50,7 @@ column = [
 
 #[test]
 fn a_source_is_its_folder_and_nothing_else() {
-    let mut files = Contract::embedded_files().to_vec();
+    let mut files = Contract::embedded_files().collect::<Vec<_>>();
     files.extend([("turnstile/source.toml", SOURCE), ("turnstile/turnstile_passes.toml", TABLE)]);
     let contract: &'static Contract = Box::leak(Box::new(Contract::parse(&files).unwrap()));
     let body = br#"{"venue":"North","passes":[

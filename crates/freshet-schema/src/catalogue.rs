@@ -7,9 +7,22 @@ use serde::de::DeserializeOwned;
 
 use crate::{Convert, Error, Origin, PersonalData, Source, Table};
 
-static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/contract_files.rs"));
+/// A file of the contract that is compiled in.
+struct File {
+    /// Its path below `schemas/`.
+    path: &'static str,
+    /// Its text.
+    toml: &'static str,
+    /// The same as JSON.
+    json: &'static str,
+}
 
-static EMBEDDED: LazyLock<Contract> = LazyLock::new(|| Contract::parse(FILES).expect("a test parses the contract that is compiled in"));
+const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/contract_files.rs"));
+
+static EMBEDDED: LazyLock<Contract> = LazyLock::new(|| {
+    let files: Vec<(&str, &str)> = FILES.iter().map(|file| (file.path, file.json)).collect();
+    Contract::read::<Json>(&files).expect("a test parses the contract that is compiled in")
+});
 
 /// All sources and their tables.
 #[derive(Debug, Clone)]
@@ -24,15 +37,19 @@ impl Contract {
     }
 
     /// The files that are compiled in, as (path below `schemas/`, text).
-    pub fn embedded_files() -> &'static [(&'static str, &'static str)] {
-        FILES
+    pub fn embedded_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+        FILES.iter().map(|file| (file.path, file.toml))
     }
 
     /// Parses and checks files, each as (path below `schemas/`, text).
     pub fn parse(files: &[(&str, &str)]) -> Result<Self, Error> {
+        Self::read::<Toml>(files)
+    }
+
+    fn read<N: Notation>(files: &[(&str, &str)]) -> Result<Self, Error> {
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         for (path, text) in files.iter().filter(|(path, _)| path.ends_with("/source.toml")) {
-            let source: Source = parse_file(path, text)?;
+            let source: Source = N::parse(path, text)?;
             let folder = path.trim_end_matches("/source.toml");
             if source.name != folder {
                 return Err(contradiction(path, format!("the source is named `{}` but lies in `{folder}/`", source.name)));
@@ -44,7 +61,7 @@ impl Contract {
         }
         let mut names = BTreeSet::new();
         for (path, text) in files.iter().filter(|(path, _)| !path.ends_with("/source.toml")) {
-            let mut table: Table = parse_file(path, text)?;
+            let mut table: Table = N::parse(path, text)?;
             let Some((folder, file)) = path.split_once('/') else {
                 return Err(contradiction(path, "a table lies in its source's folder"));
             };
@@ -82,12 +99,32 @@ impl Contract {
     }
 }
 
-fn parse_file<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Error> {
-    toml::from_str(text).map_err(|error| Error::Parse {
-        file: path.to_owned(),
-        line: error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
-        message: error.message().to_owned(),
-    })
+/// What a file is written in.
+trait Notation {
+    fn parse<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Error>;
+}
+
+/// As people write it.
+struct Toml;
+
+impl Notation for Toml {
+    fn parse<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Error> {
+        toml::from_str(text).map_err(|error| Error::Parse {
+            file: path.to_owned(),
+            line: error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
+            message: error.message().to_owned(),
+        })
+    }
+}
+
+/// As it is compiled in.
+struct Json;
+
+impl Notation for Json {
+    fn parse<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Error> {
+        let failed = |error: serde_json::Error| Error::Parse { file: path.to_owned(), line: error.line(), message: error.to_string() };
+        serde_json::from_str(text).map_err(failed)
+    }
 }
 
 fn contradiction(path: &str, message: impl Into<String>) -> Error {

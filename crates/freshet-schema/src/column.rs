@@ -1,5 +1,8 @@
 //! A column of a table: its type in Athena's words, where its value comes from and how it is converted.
 
+use std::fmt;
+
+use serde::de::{IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::Pointer;
@@ -171,22 +174,29 @@ pub struct Column {
     pub doc: String,
 }
 
+/// A place, or an array of places.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Origin>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
+    struct Places;
+
+    impl<'de> Visitor<'de> for Places {
+        type Value = Vec<Origin>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a place or an array of places")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<Origin>, E> {
+            Ok(vec![Origin::deserialize(text.into_deserializer())?])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut places: A) -> Result<Vec<Origin>, A::Error> {
+            let mut origins = Vec::new();
+            while let Some(origin) = places.next_element()? {
+                origins.push(origin);
+            }
+            Ok(origins)
+        }
     }
-    let texts = match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(text) => vec![text],
-        OneOrMany::Many(texts) => texts,
-    };
-    texts
-        .into_iter()
-        .map(|text| {
-            let deserializer = serde::de::value::StringDeserializer::<D::Error>::new(text);
-            Origin::deserialize(deserializer)
-        })
-        .collect()
+
+    deserializer.deserialize_any(Places)
 }

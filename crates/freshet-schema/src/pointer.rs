@@ -21,7 +21,8 @@ impl Pointer {
         if !rest.is_empty() && !rest.starts_with('/') {
             return Err(format!("`{text}` is not a JSON pointer: it starts with `/` or `./`"));
         }
-        let steps = rest.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+        let plain = |step: &str| if step.contains('~') { step.replace("~1", "/").replace("~0", "~") } else { step.to_owned() };
+        let steps = rest.split('/').skip(1).map(plain).collect();
         Ok(Self { text: text.to_owned(), steps, from_row })
     }
 

@@ -1,5 +1,7 @@
 //! A table: which events feed it, and its columns, key and order.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 
 use crate::{Column, Pointer, envelope};
@@ -43,12 +45,12 @@ pub struct Table {
     /// After how many days its rows are deleted, if ever.
     #[serde(default)]
     pub retention_days: Option<u16>,
-    /// Its own columns, behind the envelope's.
-    #[serde(default, rename = "column")]
-    pub own_columns: Vec<Column>,
     /// All stored columns: the envelope's, its own, and the partition last.
-    #[serde(skip)]
+    #[serde(default, rename = "column")]
     pub columns: Vec<Column>,
+    /// Where its own are among them.
+    #[serde(skip)]
+    own: Range<usize>,
 }
 
 fn default_partition() -> String {
@@ -71,6 +73,11 @@ impl Table {
         among(&self.topics) && !among(&self.except) && (self.when.is_empty() || self.when.iter().any(holds))
     }
 
+    /// Its own columns, behind the envelope's.
+    pub fn own_columns(&self) -> &[Column] {
+        self.columns.get(self.own.clone()).unwrap_or_default()
+    }
+
     /// A column by its name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
@@ -83,9 +90,13 @@ impl Table {
     }
 
     pub(crate) fn assemble(&mut self) {
-        let has_hash = self.own_columns.iter().any(|column| column.pii == Some(crate::PersonalData::Hash));
-        self.columns = if self.computed { Vec::new() } else { envelope::columns() };
-        self.columns.extend(self.own_columns.iter().cloned());
+        let own = std::mem::take(&mut self.columns);
+        let has_hash = own.iter().any(|column| column.pii == Some(crate::PersonalData::Hash));
+        if !self.computed {
+            self.columns = envelope::columns();
+        }
+        self.own = self.columns.len()..self.columns.len() + own.len();
+        self.columns.extend(own);
         if has_hash {
             self.columns.push(envelope::hash_key_column());
         }

@@ -15,6 +15,13 @@ fn nothing_that_is_released_has_changed() {
 }
 
 #[test]
+fn what_is_compiled_in_is_what_the_files_say() {
+    let files: Vec<_> = Contract::embedded_files().collect();
+    assert!(files.len() > 20 && files.iter().all(|(_, text)| text.contains("doc = ")));
+    assert_eq!(format!("{:#?}", Contract::parse(&files).unwrap()), format!("{:#?}", Contract::embedded()));
+}
+
+#[test]
 fn every_derived_schema_has_the_columns_of_its_table() {
     for table in Contract::embedded().tables() {
         let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();

@@ -32,7 +32,7 @@ pub(crate) const FIRST_DAY: i32 = 20_777;
 /// The lake's own tables, which are enough for most tests.
 pub(crate) fn contract() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
-        let files: Vec<_> = Contract::embedded_files().iter().copied().filter(|(path, _)| path.starts_with("lake/")).collect();
+        let files: Vec<_> = Contract::embedded_files().filter(|(path, _)| path.starts_with("lake/")).collect();
         Contract::parse(&files).unwrap()
     });
     &CONTRACT

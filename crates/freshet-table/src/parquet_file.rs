@@ -45,7 +45,7 @@ fn properties(table: &Table) -> WriterProperties {
     for unique in ["event_id", "payload_hash", "delivery_id", "extra"] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(unique), false);
     }
-    let ids = table.own_columns.iter().filter(|column| column.convert == Some(Convert::Id) && column.required);
+    let ids = table.own_columns().iter().filter(|column| column.convert == Some(Convert::Id) && column.required);
     for name in ids.map(|column| column.name.as_str()).chain(["event_id"]).filter(|name| table.column(name).is_some()) {
         builder = builder.set_column_bloom_filter_enabled(ColumnPath::from(name), true);
     }

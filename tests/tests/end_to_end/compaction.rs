@@ -28,7 +28,7 @@ const NOW: Millis = Millis(1_795_176_000_000);
 /// The lake's own tables: enough for all but the drain, and quick.
 fn contract() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
-        let files: Vec<_> = Contract::embedded_files().iter().copied().filter(|(path, _)| path.starts_with("lake/")).collect();
+        let files: Vec<_> = Contract::embedded_files().filter(|(path, _)| path.starts_with("lake/")).collect();
         Contract::parse(&files).unwrap()
     });
     &CONTRACT

@@ -29,11 +29,10 @@ const ORDERS: u64 = 40;
 fn before(file: &str, from: &str, to: &str) -> &'static Contract {
     let mut is_changed = false;
     let files: Vec<(&str, String)> = Contract::embedded_files()
-        .iter()
         .map(|(path, text)| {
-            let changed = if *path == file { text.replacen(from, to, 1) } else { (*text).to_owned() };
-            is_changed |= changed != *text;
-            (*path, changed)
+            let changed = if path == file { text.replacen(from, to, 1) } else { text.to_owned() };
+            is_changed |= changed != text;
+            (path, changed)
         })
         .collect();
     assert!(is_changed, "{from} is not in {file}");

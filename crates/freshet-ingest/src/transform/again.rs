@@ -220,10 +220,9 @@ mod tests {
     fn stricter(table: &str, column: &str) -> &'static Contract {
         let path = format!("{table}.toml");
         let files: Vec<(&str, String)> = Contract::embedded_files()
-            .iter()
             .map(|(name, text)| {
                 let at = text.rfind(']').unwrap_or(0);
-                (*name, if name.ends_with(&path) { format!("{}{column},\n]{}", &text[..at], &text[at + 1..]) } else { (*text).to_owned() })
+                (name, if name.ends_with(&path) { format!("{}{column},\n]{}", &text[..at], &text[at + 1..]) } else { text.to_owned() })
             })
             .collect();
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();

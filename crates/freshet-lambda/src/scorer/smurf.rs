@@ -328,7 +328,7 @@ mod tests {
         let table = Contract::embedded().table(TABLE).unwrap();
         for row in rows("2026-06-15") {
             assert!(row.keys().all(|name| table.column(name).is_some()), "{row:?}");
-            for column in table.own_columns.iter().filter(|column| column.required) {
+            for column in table.own_columns().iter().filter(|column| column.required) {
                 assert!(!row[&column.name].is_null(), "{} is required", column.name);
             }
         }

@@ -154,7 +154,7 @@ async fn the_first_receipt_is_kept_and_a_day_that_hangs_on_it() {
 /// The lake's tables and one of another source.
 fn wider() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
-        let mut files: Vec<_> = Contract::embedded_files().iter().copied().filter(|(path, _)| path.starts_with("lake/")).collect();
+        let mut files: Vec<_> = Contract::embedded_files().filter(|(path, _)| path.starts_with("lake/")).collect();
         files.push(("own/source.toml", "name = \"own\"\ndoc = \"Own.\"\n"));
         files.push((
             "own/own_events.toml",

@@ -53,7 +53,7 @@ pub(super) fn why_not_arm64() -> Option<String> {
 }
 
 /// Builds functions in one way; gives their names with their executables.
-pub(super) fn build(architecture: Architecture, build: Build, functions: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+pub(super) fn build(architecture: Architecture, how: Build, functions: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     if functions.is_empty() {
         return Ok(Vec::new());
     }
@@ -73,8 +73,8 @@ pub(super) fn build(architecture: Architecture, build: Build, functions: &[&str]
             command.args(["build", "--target", X86_64_TARGET]);
         }
     }
-    command.args(["--locked", "--profile", build.profile(), "--package", PACKAGE]);
-    if build == Build::Small {
+    command.args(["--locked", "--profile", how.profile(), "--package", PACKAGE]);
+    if how == Build::Small {
         command.arg("--no-default-features");
     }
     for function in functions {
@@ -85,7 +85,7 @@ pub(super) fn build(architecture: Architecture, build: Build, functions: &[&str]
     ensure!(status.success(), "build the functions: cargo ended with {status}");
     let executable = |function: &str| match architecture {
         Architecture::Arm64 => built.join(function).join("bootstrap"),
-        Architecture::X86_64 => target_directory.join(X86_64_TARGET).join(build.profile()).join(function),
+        Architecture::X86_64 => target_directory.join(X86_64_TARGET).join(how.profile()).join(function),
     };
     Ok(functions.iter().map(|function| ((*function).to_owned(), executable(function))).collect())
 }
