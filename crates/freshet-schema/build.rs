@@ -1,5 +1,5 @@
 //! Embeds the contract's files of the registered sources, so that a function carries its contract in its binary: as they are, and
-//! as JSON, which is read several times as fast when a function starts, and without a parser of TOML.
+//! as JSON, which a function that starts reads in less than half the time, without a parser of TOML.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,8 @@ fn main() {
         paths.sort();
         for path in paths {
             let name = path.file_name().and_then(|name| name.to_str()).expect("contract files have ASCII names");
+            let table: toml::Table = read(&path).parse().unwrap_or_else(|error| panic!("parse schemas/{source}/{name}: {error}"));
             let path = path.to_string_lossy();
-            let table: toml::Table =
-                read(Path::new(&*path)).parse().unwrap_or_else(|error| panic!("parse schemas/{source}/{name}: {error}"));
             let json = serde_json::to_string(&table).expect("what TOML holds can be said in JSON");
             writeln!(listing, "    File {{ path: {:?}, toml: include_str!({path:?}), json: {json:?} }},", format!("{source}/{name}"))
                 .expect("writing to a string cannot fail");

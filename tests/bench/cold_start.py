@@ -40,13 +40,29 @@ class RuntimeApi(http.server.ThreadingHTTPServer):
         self.done = threading.Event()
 
 
-class Calls(http.server.BaseHTTPRequestHandler):
+class Quick(http.server.BaseHTTPRequestHandler):
+    """Answers at once, and says nothing of it."""
+
     protocol_version = "HTTP/1.1"
 
     def setup(self):
         super().setup()
         self.connection.setsockopt(6, 1, 1)  # TCP_NODELAY
 
+    def answer(self, status, body, kind="application/json", headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Calls(Quick):
     def do_GET(self):
         api = self.server
         api.moments.append(time.perf_counter())
@@ -55,15 +71,13 @@ class Calls(http.server.BaseHTTPRequestHandler):
             threading.Event().wait(5)
             return
         event = json.dumps(api.events.pop(0)).encode()
-        self.send_response(200)
-        self.send_header("Lambda-Runtime-Aws-Request-Id", f"00000000-0000-4000-8000-{len(api.moments):012}")
-        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000)))
-        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:bench")
-        self.send_header("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Sampled=0")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(event)))
-        self.end_headers()
-        self.wfile.write(event)
+        headers = (
+            ("Lambda-Runtime-Aws-Request-Id", f"00000000-0000-4000-8000-{len(api.moments):012}"),
+            ("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000))),
+            ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:bench"),
+            ("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Sampled=0"),
+        )
+        self.answer(200, event, headers=headers)
 
     def do_POST(self):
         api = self.server
@@ -77,12 +91,7 @@ class Calls(http.server.BaseHTTPRequestHandler):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         api.moments.append(time.perf_counter())
         api.answers.append((self.path.rsplit("/", 1)[1], body))
-        self.send_response(202)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+        self.answer(202, b"")
 
 
 def measure(binary, memory, variables, events, judge):
@@ -117,14 +126,8 @@ def measure(binary, memory, variables, events, judge):
     return asked - started, answered - asked, answered_again - again
 
 
-class Aws(http.server.BaseHTTPRequestHandler):
+class Aws(Quick):
     """What a function asks when it starts with secrets in SSM: the parameters, and Firehose."""
-
-    protocol_version = "HTTP/1.1"
-
-    def setup(self):
-        super().setup()
-        self.connection.setsockopt(6, 1, 1)  # TCP_NODELAY
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -137,15 +140,7 @@ class Aws(http.server.BaseHTTPRequestHandler):
             answer = {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"} for _ in request["Records"]]}
         else:
             raise SystemExit(f"asked for {operation}")
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(200, json.dumps(answer).encode(), "application/x-amz-json-1.1")
 
 
 def url_event(place):

@@ -4,9 +4,6 @@ use serde::Serialize;
 
 use super::prices::Prices;
 
-/// Trainings a month: one a week.
-const TRAININGS: f64 = 30.0 / 7.0;
-
 /// Which models the scorer keeps, as the template's parameter `Scoring` has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -36,14 +33,15 @@ impl Scoring {
     /// A month's work. A scoring asks about today; a training about each look at the past besides, twice.
     pub(crate) fn month(self, prices: &Prices, days: f64) -> Scored {
         let of = |name: &str| prices.measure(name);
+        let trainings = days / 7.0;
         let (mut runs, mut queries, mut gets) = (0.0, 0.0, 0.0);
         for (is_kept, tables, nightly, looks) in [
             (matches!(self, Self::Lead | Self::Both), of("lead_tables"), 1.0, of("lead_looks")),
             (matches!(self, Self::Smurf | Self::Both), of("smurf_tables"), 2.0, of("smurf_looks")),
         ] {
             if is_kept {
-                let asked = days * nightly + TRAININGS * (1.0 + 2.0 * looks);
-                runs += days + TRAININGS;
+                let asked = days * nightly + trainings * (1.0 + 2.0 * looks);
+                runs += days + trainings;
                 queries += asked;
                 gets += asked * tables * (of("table_log_gets") + of("table_day_gets") * of("scoring_days"));
             }

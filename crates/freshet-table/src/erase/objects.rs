@@ -205,9 +205,6 @@ async fn sift(
 
 /// Takes out of a frozen frame the rows of whom it is about; the whole of it where that is a shop.
 async fn sift_frame(work: &Work<'_>, names: &Names, object: &ObjectMeta, place: &mut Place) -> Result<(), Error> {
-    let Some(packed) = fetch(work.lake, &object.location).await? else {
-        return Ok(());
-    };
     if names.is_shop() {
         if names.is_account_known() {
             place.deleted += 1;
@@ -217,8 +214,10 @@ async fn sift_frame(work: &Work<'_>, names: &Names, object: &ObjectMeta, place: 
         }
         return Ok(());
     }
-    let mut rest = GzEncoder::new(Vec::new(), Compression::fast());
-    let Ok(gone) = copy_without(names, GzDecoder::new(packed.as_ref()), &mut rest) else {
+    let Some(packed) = fetch(work.lake, &object.location).await? else {
+        return Ok(());
+    };
+    let Ok(gone) = copy_without(names, GzDecoder::new(packed.as_ref()), std::io::sink()) else {
         place.unread.push((object.location.to_string(), "cannot be unpacked and read to its end".to_owned()));
         return Ok(());
     };
@@ -230,6 +229,9 @@ async fn sift_frame(work: &Work<'_>, names: &Names, object: &ObjectMeta, place: 
     if work.is_dry {
         return Ok(());
     }
+    let mut rest = GzEncoder::new(Vec::new(), Compression::fast());
+    copy_without(names, GzDecoder::new(packed.as_ref()), &mut rest)
+        .expect("what was read once is read again, and writing to memory cannot fail");
     replace(work.lake, object, rest.finish().expect("writing to memory cannot fail")).await
 }
 
