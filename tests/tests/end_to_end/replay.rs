@@ -8,6 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use freshet_ingest::canonical::hash;
 use freshet_ingest::envelope::{Body, Delivery as Taken, Envelope, gzip};
 use freshet_ingest::normalize::Normalizer;
 use freshet_ingest::secret::{HashKey, Secret};
@@ -90,7 +91,9 @@ async fn land(up: &Up, contract: &'static Contract, records: &[u8]) {
     let (rows, waiting) = transform_lines(&normalizer(contract), records, &Fetched::new(), RECEIVED);
     assert!(waiting.is_empty());
     let client = s3(&sdk_config(up.variable("AWS_ENDPOINT_URL")));
-    put(&client, up.variable("FRESHET_BUCKET"), "landing/before.gz", gzip(rows.as_bytes())).await;
+    // As every writer does, under a name that no other content has: a run that has stored one object may delete it late.
+    let key = format!("landing/before-{}.gz", hash(rows.as_bytes()));
+    put(&client, up.variable("FRESHET_BUCKET"), &key, gzip(rows.as_bytes())).await;
 }
 
 async fn post(up: &Up, deliveries: &[Delivery]) {
