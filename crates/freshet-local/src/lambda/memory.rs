@@ -36,15 +36,27 @@ fn held(id: u32) -> Option<u64> {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command, Stdio};
+
     use super::held;
 
     #[test]
     fn what_is_written_to_counts() {
-        let id = std::process::id();
-        let before = held(id).unwrap();
-        let bytes = std::hint::black_box(vec![1_u8; 64 * 1024 * 1024]);
-        assert!(held(id).unwrap() >= before + 48 * 1024 * 1024);
-        drop(bytes);
+        // A process of its own: in this one other tests give memory back meanwhile.
+        let script = "echo; read go; text=$(head -c 33554432 /dev/zero | tr '\\0' a); echo; read go";
+        let mut shell = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut told = BufReader::new(shell.stdout.take().unwrap()).lines();
+        let (id, mut ask) = (shell.id(), shell.stdin.take().unwrap());
+        let mut now_held = || {
+            told.next().unwrap().unwrap();
+            held(id).unwrap()
+        };
+        let before = now_held();
+        ask.write_all(b"\n").unwrap();
+        assert!(now_held() >= before + 32 * 1024 * 1024);
+        drop(ask);
+        shell.wait().unwrap();
         assert_eq!(held(0), None);
     }
 }
