@@ -24,6 +24,10 @@ pub struct ResultColumn {
     pub name: String,
     /// Athena's name of the type, without arguments: `bigint`, `decimal`, `array`.
     pub kind: String,
+    /// The digits of a decimal, or those of a time's fraction of a second; of other types what Athena says.
+    pub precision: i32,
+    /// The digits of a decimal behind its point.
+    pub scale: i32,
 }
 
 /// A part of an answer, at most 1,000 rows.
@@ -46,7 +50,12 @@ impl Page {
             .map(aws_sdk_athena::types::ResultSetMetadata::column_info)
             .unwrap_or_default()
             .iter()
-            .map(|column| ResultColumn { name: column.name().to_owned(), kind: column.r#type().to_owned() })
+            .map(|column| ResultColumn {
+                name: column.name().to_owned(),
+                kind: column.r#type().to_owned(),
+                precision: column.precision(),
+                scale: column.scale(),
+            })
             .collect();
         let mut rows: Vec<Vec<Option<String>>> =
             results.rows().iter().map(|row| row.data().iter().map(|datum| datum.var_char_value().map(str::to_owned)).collect()).collect();
@@ -60,6 +69,12 @@ impl Page {
 /// Statements like EXPLAIN count as queries but print no names: a header is one only where it says the names.
 fn names_columns(row: &[Option<String>], columns: &[ResultColumn]) -> bool {
     row.len() == columns.len() && row.iter().zip(columns).all(|(value, column)| value.as_deref() == Some(column.name.as_str()))
+}
+
+/// A column of a test's answer.
+#[cfg(test)]
+pub(crate) fn column(name: &str, kind: &str) -> ResultColumn {
+    ResultColumn { name: name.to_owned(), kind: kind.to_owned(), precision: 0, scale: 0 }
 }
 
 #[cfg(test)]

@@ -2,19 +2,30 @@
 
 use std::fmt::Write as _;
 
-use crate::Answer;
+use crate::{Answer, ResultColumn};
 
 /// A header and a line a row: every value in double quotes with quotes doubled, so that NULL (nothing between two commas) and
 /// the empty text (`""`) differ. Lines end in `\n`; line ends within values stay.
 pub fn to_csv(answer: &Answer) -> String {
+    let mut csv = header(&answer.columns);
+    rows(&mut csv, &answer.rows);
+    csv
+}
+
+/// The line of the columns' names; nothing for an answer without columns.
+pub fn header(columns: &[ResultColumn]) -> String {
     let mut csv = String::new();
-    if !answer.columns.is_empty() {
-        line(&mut csv, answer.columns.iter().map(|column| Some(column.name.as_str())));
-    }
-    for row in &answer.rows {
-        line(&mut csv, row.iter().map(Option::as_deref));
+    if !columns.is_empty() {
+        line(&mut csv, columns.iter().map(|column| Some(column.name.as_str())));
     }
     csv
+}
+
+/// Adds a line for each row.
+pub fn rows(csv: &mut String, rows: &[Vec<Option<String>>]) {
+    for row in rows {
+        line(csv, row.iter().map(Option::as_deref));
+    }
 }
 
 fn line<'a>(csv: &mut String, values: impl Iterator<Item = Option<&'a str>>) {
@@ -32,13 +43,12 @@ fn line<'a>(csv: &mut String, values: impl Iterator<Item = Option<&'a str>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ResultColumn;
+    use crate::answer::column;
 
     #[test]
     fn null_is_empty_and_text_is_quoted() {
-        let column = |name: &str| ResultColumn { name: name.to_owned(), kind: "varchar".to_owned() };
         let answer = Answer {
-            columns: vec![column("a"), column("b \"c\"")],
+            columns: vec![column("a", "varchar"), column("b \"c\"", "varchar")],
             rows: vec![vec![None, Some(String::new())], vec![Some("say \"hi\", twice\n".to_owned()), Some("1".to_owned())]],
             scanned_bytes: 0,
             execution_id: "e".to_owned(),

@@ -89,4 +89,21 @@ pub enum Error {
         /// What is missing.
         message: String,
     },
+    /// A value is not what its column says: the column and the row, but not the value, which may be personal.
+    #[error("read the answer: column `{column}` of row {row} is no {kind}")]
+    Unreadable {
+        /// The column.
+        column: String,
+        /// Its type.
+        kind: String,
+        /// The row, from 1.
+        row: u64,
+    },
+    /// Arrow refused what was made of an answer.
+    #[error("read the answer as columns")]
+    Columns {
+        /// What Arrow says.
+        #[from]
+        source: arrow::error::ArrowError,
+    },
 }

@@ -20,10 +20,15 @@ impl Serialize for Objects<'_> {
     }
 }
 
-struct Object<'a> {
-    keys: &'a [String],
-    columns: &'a [ResultColumn],
-    row: &'a [Option<String>],
+/// A row as an object, for an answer that is written as it comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// What the members are called: [`keys`] of the columns.
+    pub keys: &'a [String],
+    /// The columns.
+    pub columns: &'a [ResultColumn],
+    /// The values.
+    pub row: &'a [Option<String>],
 }
 
 impl Serialize for Object<'_> {
@@ -34,7 +39,8 @@ impl Serialize for Object<'_> {
     }
 }
 
-fn keys(columns: &[ResultColumn]) -> Vec<String> {
+/// A name for each column that no other has.
+pub fn keys(columns: &[ResultColumn]) -> Vec<String> {
     let names: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let mut taken: BTreeSet<String> = BTreeSet::new();
     columns
@@ -75,7 +81,7 @@ mod tests {
 
     fn answer(columns: &[(&str, &str)], rows: &[&[Option<&str>]]) -> Answer {
         Answer {
-            columns: columns.iter().map(|(name, kind)| ResultColumn { name: (*name).to_owned(), kind: (*kind).to_owned() }).collect(),
+            columns: columns.iter().map(|(name, kind)| crate::answer::column(name, kind)).collect(),
             rows: rows.iter().map(|row| row.iter().map(|value| value.map(str::to_owned)).collect()).collect(),
             scanned_bytes: 0,
             execution_id: "e".to_owned(),

@@ -4,7 +4,7 @@
 //! statement in the SQL of Athena engine version 3. The catalogue is compiled in. [`bind`] turns a query and values
 //! into a statement with execution parameters: a value is parsed by its type and never spliced into the text.
 //! [`run`] sends a statement to Athena through the AWS SDK and reads the answer, [`json::Objects`] and
-//! [`csv::to_csv`] render it. This crate executes no SQL itself.
+//! [`csv::to_csv`] render it; [`batches`] gives it as Arrow's columns, page by page. This crate executes no SQL itself.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -21,11 +21,13 @@
 //! ```
 
 mod answer;
+mod batch;
 mod bind;
 mod catalogue;
 mod client;
 pub mod csv;
 mod error;
+mod field;
 mod header;
 pub mod json;
 mod literal;
@@ -36,9 +38,11 @@ mod supervise;
 mod tokens;
 
 pub use answer::{Answer, Page, ResultColumn};
+pub use batch::{Decoder, batches};
 pub use bind::{Statement, bind, filled};
 pub use catalogue::{catalogue, find, parse};
 pub use client::{Execution, Run, execute, pages, run};
 pub use error::Error;
+pub use field::{AS_TEXT, ATHENA_TYPE, schema};
 pub use query::{Kind, OutputColumn, Parameter, ParameterKind, Query};
 pub use register::{Change, Registered, Registration, register, view_statement};
