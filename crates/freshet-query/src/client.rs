@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use aws_sdk_athena::Client;
 use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_athena::types::{QueryExecution, QueryExecutionContext, QueryExecutionState, ResultConfiguration, StatementType};
+use aws_sdk_athena::types::{
+    QueryExecution, QueryExecutionContext, QueryExecutionState, QueryExecutionStatistics, ResultConfiguration, StatementType,
+};
 use futures::future::{Either, select};
 use futures::stream::{Stream, TryStreamExt as _, try_unfold};
 use tracing::debug;
@@ -49,6 +51,10 @@ pub struct Execution {
     pub id: String,
     /// The bytes that Athena read for it.
     pub scanned_bytes: u64,
+    /// Whether Athena bills what was read: it does for queries, not for DDL, EXPLAIN and an answer that was there.
+    pub is_billed: bool,
+    /// The list of the files that an UNLOAD wrote (`s3://…`).
+    pub(crate) manifest: Option<String>,
     /// The first row of its result holds the columns' names.
     may_have_header: bool,
 }
@@ -183,11 +189,15 @@ fn progress(execution: &QueryExecution) -> Result<Option<Execution>, Failure> {
     };
     match status.state() {
         Some(QueryExecutionState::Succeeded) => {
-            let scanned = execution.statistics().and_then(aws_sdk_athena::types::QueryExecutionStatistics::data_scanned_in_bytes);
+            let statistics = execution.statistics();
+            let scanned = statistics.and_then(QueryExecutionStatistics::data_scanned_in_bytes);
+            let is_query = execution.statement_type() == Some(&StatementType::Dml);
             Ok(Some(Execution {
                 id,
                 scanned_bytes: scanned.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
-                may_have_header: execution.statement_type() == Some(&StatementType::Dml),
+                is_billed: is_query && execution.substatement_type() != Some("EXPLAIN"),
+                manifest: statistics.and_then(QueryExecutionStatistics::data_manifest_location).map(str::to_owned),
+                may_have_header: is_query,
             }))
         }
         Some(QueryExecutionState::Failed) => Err(Failure::Final(Error::Refused { execution: Some(id), message: message() })),

@@ -106,4 +106,30 @@ pub enum Error {
         #[from]
         source: arrow::error::ArrowError,
     },
+    /// A statement cannot be unloaded, or has nowhere to be unloaded to.
+    #[error("unload the answer: {message}")]
+    Unload {
+        /// Why not, and what to do.
+        message: String,
+    },
+    /// A call to S3 got no answer, or an error.
+    #[error("call s3 {operation} of s3://{bucket}/{key}: {message}")]
+    Object {
+        /// The operation.
+        operation: &'static str,
+        /// The bucket.
+        bucket: String,
+        /// The key, or the beginning of several.
+        key: String,
+        /// The error's code and message, as far as there is one.
+        message: String,
+    },
+    /// A file that an UNLOAD wrote cannot be read.
+    #[error("read the unloaded file {file}")]
+    File {
+        /// The file.
+        file: String,
+        /// What Parquet says.
+        source: parquet::errors::ParquetError,
+    },
 }

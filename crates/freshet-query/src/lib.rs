@@ -4,7 +4,8 @@
 //! statement in the SQL of Athena engine version 3. The catalogue is compiled in. [`bind`] turns a query and values
 //! into a statement with execution parameters: a value is parsed by its type and never spliced into the text.
 //! [`run`] sends a statement to Athena through the AWS SDK and reads the answer, [`json::Objects`] and
-//! [`csv::to_csv`] render it; [`batches`] gives it as Arrow's columns, page by page. This crate executes no SQL itself.
+//! [`csv::to_csv`] render it; [`batches`] gives it as Arrow's columns, page by page, and [`unload()`]
+//! those of a large one through Parquet files. This crate executes no SQL itself.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -31,11 +32,13 @@ mod field;
 mod header;
 pub mod json;
 mod literal;
+mod object;
 mod query;
 mod register;
 mod relations;
 mod supervise;
 mod tokens;
+mod unload;
 
 pub use answer::{Answer, Page, ResultColumn};
 pub use batch::{Decoder, batches};
@@ -46,3 +49,4 @@ pub use error::Error;
 pub use field::{AS_TEXT, ATHENA_TYPE, schema};
 pub use query::{Kind, OutputColumn, Parameter, ParameterKind, Query};
 pub use register::{Change, Registered, Registration, register, view_statement};
+pub use unload::{Left, Unloaded, unload};

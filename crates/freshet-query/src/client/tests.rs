@@ -2,7 +2,7 @@
 
 use aws_sdk_athena::error::ErrorMetadata;
 use aws_sdk_athena::operation::start_query_execution::StartQueryExecutionError;
-use aws_sdk_athena::types::{QueryExecutionStatistics, QueryExecutionStatus};
+use aws_sdk_athena::types::QueryExecutionStatus;
 
 use super::*;
 
@@ -26,7 +26,8 @@ fn an_execution_is_under_way_done_failed_or_stopped() {
         assert!(matches!(progress(&execution(state)), Ok(None)));
     }
     let done = progress(&execution(QueryExecutionState::Succeeded)).unwrap().unwrap();
-    assert_eq!(done, Execution { id: "e-1".to_owned(), scanned_bytes: 17, may_have_header: true });
+    let expected = Execution { id: "e-1".to_owned(), scanned_bytes: 17, is_billed: true, manifest: None, may_have_header: true };
+    assert_eq!(done, expected);
     let failed = progress(&execution(QueryExecutionState::Failed));
     assert!(matches!(failed, Err(Failure::Final(Error::Refused { message, .. })) if message == "line 1:8: no"));
     let stopped = progress(&execution(QueryExecutionState::Cancelled));
