@@ -90,10 +90,15 @@ pub(crate) fn statement(sql: String, parameters: Vec<String>, bucket: &str, data
         workgroup: workgroup(),
         output_location: Some(results(bucket)),
         timeout: QUERY_TIMEOUT,
-        cancel: async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        },
+        byte_limit: None,
+        reuse_minutes: None,
+        cancel: interrupted(),
+    }
+}
+
+/// Done at Ctrl-C.
+pub(crate) async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

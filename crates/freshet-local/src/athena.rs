@@ -16,6 +16,7 @@ mod delta;
 mod documents;
 mod execution;
 mod executions;
+mod explain;
 mod failure;
 mod files;
 mod forget;

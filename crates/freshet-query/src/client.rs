@@ -4,23 +4,21 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use aws_sdk_athena::Client;
 use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_athena::types::{
-    QueryExecution, QueryExecutionContext, QueryExecutionState, QueryExecutionStatistics, ResultConfiguration, StatementType,
+    QueryExecution, QueryExecutionContext, QueryExecutionState, QueryExecutionStatistics, ResultConfiguration,
+    ResultReuseByAgeConfiguration, ResultReuseConfiguration, ResultReuseInformation, StatementType,
 };
 use futures::future::{Either, select};
-use futures::stream::{Stream, TryStreamExt as _, try_unfold};
+use futures::stream::TryStreamExt as _;
 use tracing::debug;
 
-use crate::supervise::{Calls, Failure, Halt, retried, supervise};
-use crate::{Answer, Error, Page};
-
-/// Rows that Athena gives in one page at most.
-const PAGE_ROWS: i32 = 1000;
+use crate::supervise::{Calls, Failure, Halt, supervise};
+use crate::{Answer, Error, limit, pages, quote};
 
 /// Error codes that mean: too many calls.
 const THROTTLED: [&str; 5] = ["TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded", "SlowDown"];
@@ -40,6 +38,10 @@ pub struct Run<Cancel> {
     pub output_location: Option<String>,
     /// How long it may take, from the first call to the last row.
     pub timeout: Duration,
+    /// The bytes that it may read: one that is foretold to read more is not run, and one that has read more is stopped.
+    pub byte_limit: Option<u64>,
+    /// Takes the result of the same statement that is at most so old, if there is one; 10,080 (a week) at most.
+    pub reuse_minutes: Option<u32>,
     /// Done when nobody waits any more; `std::future::pending()` for never.
     pub cancel: Cancel,
 }
@@ -53,18 +55,18 @@ pub struct Execution {
     pub scanned_bytes: u64,
     /// Whether Athena bills what was read: it does for queries, not for DDL, EXPLAIN and an answer that was there.
     pub is_billed: bool,
+    /// Whether it is the result of an earlier execution.
+    pub is_reused: bool,
     /// The list of the files that an UNLOAD wrote (`s3://…`).
     pub(crate) manifest: Option<String>,
     /// The first row of its result holds the columns' names.
-    may_have_header: bool,
+    pub(crate) may_have_header: bool,
 }
 
 /// Runs a statement and gathers its answer.
 pub async fn run<Cancel: Future<Output = ()>>(client: &Client, request: Run<Cancel>) -> Result<Answer, Error> {
-    let Run { sql, parameters, database, workgroup, output_location, timeout, cancel } = request;
-    let place = Place { database, workgroup, output_location };
-    let mut halt = pin!(halt(cancel, timeout));
-    let execution = start_and_watch(client, sql, parameters, place, halt.as_mut()).await?;
+    let (request, mut halt) = parted(request);
+    let execution = attempt(client, request, halt.as_mut()).await?;
     let gathering = pin!(gather(client, &execution));
     match select(gathering, halt).await {
         Either::Left((answer, _)) => answer,
@@ -74,46 +76,30 @@ pub async fn run<Cancel: Future<Output = ()>>(client: &Client, request: Run<Canc
 
 /// Runs a statement without reading its result; [`pages`] reads it.
 pub async fn execute<Cancel: Future<Output = ()>>(client: &Client, request: Run<Cancel>) -> Result<Execution, Error> {
-    let Run { sql, parameters, database, workgroup, output_location, timeout, cancel } = request;
-    let place = Place { database, workgroup, output_location };
-    let halt = pin!(halt(cancel, timeout));
-    start_and_watch(client, sql, parameters, place, halt).await
+    let (request, mut halt) = parted(request);
+    attempt(client, request, halt.as_mut()).await
 }
 
-/// The result of an execution, page by page: no more than one is in memory.
-pub fn pages<'a>(client: &'a Client, execution: &'a Execution) -> impl Stream<Item = Result<Page, Error>> + 'a {
-    try_unfold(Next::First, move |next| async move {
-        let (token, is_first) = match next {
-            Next::First => (None, true),
-            Next::Token(token) => (Some(token), false),
-            Next::End => return Ok(None),
-        };
-        let output = retried(
-            &|| {
-                let request = client.get_query_results().query_execution_id(&execution.id);
-                let call = request.max_results(PAGE_ROWS).set_next_token(token.clone()).send();
-                async { call.await.map_err(|error| failure("GetQueryResults", error)) }
-            },
-            &tokio::time::sleep,
-        )
-        .await?;
-        let page = Page::read(&output, is_first && execution.may_have_header)?;
-        Ok(Some((page, output.next_token.map_or(Next::End, Next::Token))))
-    })
+/// What is asked, and when nobody waits any more.
+fn parted<Cancel: Future<Output = ()>>(request: Run<Cancel>) -> (Run<()>, Pin<Box<impl Future<Output = Halt>>>) {
+    let Run { sql, parameters, database, workgroup, output_location, timeout, byte_limit, reuse_minutes, cancel } = request;
+    let asked = Run { sql, parameters, database, workgroup, output_location, timeout, byte_limit, reuse_minutes, cancel: () };
+    (asked, Box::pin(halt(cancel, timeout)))
 }
 
-/// Where a statement runs.
-struct Place {
-    database: String,
-    workgroup: String,
-    output_location: Option<String>,
-}
-
-/// The page to read next.
-enum Next {
-    First,
-    Token(String),
-    End,
+/// Runs a statement within its limit; what Athena refuses is explained.
+async fn attempt(client: &Client, request: Run<()>, mut halt: Pin<&mut impl Future<Output = Halt>>) -> Result<Execution, Error> {
+    if let Some(limit) = request.byte_limit {
+        limit::foretell(client, &request, limit, halt.as_mut()).await?;
+    }
+    match start_and_watch(client, &request, halt.as_mut()).await {
+        Err(Error::Refused { execution, message }) if limit::is_cutoff(&message) => {
+            let bytes = limit::cutoff(client, &request.workgroup).await;
+            Err(Error::Cutoff { execution, workgroup: request.workgroup, bytes })
+        }
+        Err(Error::Refused { execution, message }) => Err(Error::Refused { execution, message: quote::quoted(message, &request.sql) }),
+        other => other,
+    }
 }
 
 async fn gather(client: &Client, execution: &Execution) -> Result<Answer, Error> {
@@ -134,24 +120,28 @@ async fn halt(cancel: impl Future<Output = ()>, timeout: Duration) -> Halt {
     }
 }
 
-async fn start_and_watch(
+pub(crate) async fn start_and_watch(
     client: &Client,
-    sql: String,
-    parameters: Vec<String>,
-    place: Place,
-    halt: std::pin::Pin<&mut impl Future<Output = Halt>>,
+    request: &Run<()>,
+    halt: Pin<&mut impl Future<Output = Halt>>,
 ) -> Result<Execution, Error> {
-    let results = place.output_location.map(|to| ResultConfiguration::builder().output_location(to).build());
+    let results = request.output_location.as_ref().map(|to| ResultConfiguration::builder().output_location(to).build());
+    let reuse = request.reuse_minutes.map(|minutes| {
+        let by_age = ResultReuseByAgeConfiguration::builder().enabled(true);
+        let by_age = by_age.max_age_in_minutes(i32::try_from(minutes).unwrap_or(i32::MAX)).build();
+        ResultReuseConfiguration::builder().result_reuse_by_age_configuration(by_age).build()
+    });
     let start = client
         .start_query_execution()
         // One token for all attempts: a start that was answered unclearly and is made again is one execution.
         .client_request_token(uuid::Uuid::new_v4().to_string())
-        .query_string(sql)
+        .query_string(&request.sql)
         // Athena takes no empty list.
-        .set_execution_parameters((!parameters.is_empty()).then_some(parameters))
-        .query_execution_context(QueryExecutionContext::builder().database(place.database).build())
-        .work_group(place.workgroup)
-        .set_result_configuration(results);
+        .set_execution_parameters((!request.parameters.is_empty()).then(|| request.parameters.clone()))
+        .query_execution_context(QueryExecutionContext::builder().database(&request.database).build())
+        .work_group(&request.workgroup)
+        .set_result_configuration(results)
+        .set_result_reuse_configuration(reuse);
     let calls = Calls {
         start: || {
             let call = start.clone().send();
@@ -165,6 +155,7 @@ async fn start_and_watch(
             async {
                 let output = call.await.map_err(|error| failure("GetQueryExecution", error))?;
                 let execution = output.query_execution.ok_or_else(|| missing("GetQueryExecution", "the execution"))?;
+                limit::watch(&execution, request.byte_limit)?;
                 progress(&execution)
             }
         },
@@ -192,10 +183,13 @@ fn progress(execution: &QueryExecution) -> Result<Option<Execution>, Failure> {
             let statistics = execution.statistics();
             let scanned = statistics.and_then(QueryExecutionStatistics::data_scanned_in_bytes);
             let is_query = execution.statement_type() == Some(&StatementType::Dml);
+            let reuse = statistics.and_then(QueryExecutionStatistics::result_reuse_information);
+            let is_reused = reuse.is_some_and(ResultReuseInformation::reused_previous_result);
             Ok(Some(Execution {
                 id,
                 scanned_bytes: scanned.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
-                is_billed: is_query && execution.substatement_type() != Some("EXPLAIN"),
+                is_billed: is_query && !is_reused && execution.substatement_type() != Some("EXPLAIN"),
+                is_reused,
                 manifest: statistics.and_then(QueryExecutionStatistics::data_manifest_location).map(str::to_owned),
                 may_have_header: is_query,
             }))

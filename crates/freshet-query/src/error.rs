@@ -59,6 +59,38 @@ pub enum Error {
         /// Athena's message.
         message: String,
     },
+    /// The workgroup stopped it, for it read more than one query there may.
+    #[error(
+        "run statement: it read more than {} that one query of the workgroup `{workgroup}` may read (`Bytes scanned limit was exceeded`); {}",
+        bytes.map_or_else(|| "the bytes".to_owned(), |bytes| format!("the {bytes} bytes")),
+        crate::limit::ADVICE
+    )]
+    Cutoff {
+        /// The execution, where one was started.
+        execution: Option<String>,
+        /// The workgroup.
+        workgroup: String,
+        /// How many bytes that is, where the caller may know.
+        bytes: Option<u64>,
+    },
+    /// Athena foretells that it would read more than the caller's limit; it was not run.
+    #[error("run statement: athena foretells that it reads {foretold} bytes of values, more than the limit of {limit}; {}", crate::limit::ADVICE)]
+    Foretold {
+        /// What it would read.
+        foretold: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// It had read more than the caller's limit, and was told to stop.
+    #[error("run statement: it had read {read} bytes, more than the limit of {limit}, and was stopped; {}", crate::limit::ADVICE)]
+    OverLimit {
+        /// The execution.
+        execution: Option<String>,
+        /// What it had read.
+        read: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// Somebody else stopped the execution.
     #[error("run statement: execution {execution} was stopped: {message}")]
     Stopped {

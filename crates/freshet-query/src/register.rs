@@ -78,6 +78,8 @@ pub async fn register(client: &Client, contract: &Contract, place: Registration<
             workgroup: place.workgroup.to_owned(),
             output_location: place.output_location.map(str::to_owned),
             timeout: place.timeout,
+            byte_limit: None,
+            reuse_minutes: None,
             cancel: std::future::pending(),
         };
         async { Box::pin(execute(client, request)).await.map(|_| ()) }

@@ -96,6 +96,10 @@ where
     };
     let watching = pin!(watch(calls, &execution));
     match select(watching, halt).await {
+        Either::Left((Err(error @ Error::OverLimit { .. }), _)) => {
+            stop(calls, &execution).await;
+            Err(error)
+        }
         Either::Left((answer, _)) => answer,
         Either::Right((reason, _)) => {
             stop(calls, &execution).await;

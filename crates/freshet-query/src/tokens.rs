@@ -78,6 +78,16 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, Unclosed> {
     Ok(found)
 }
 
+/// A statement without the semicolons and comments behind it, to be put into parentheses; as it is where something does not end.
+pub fn bare(sql: &str) -> &str {
+    let pieces = tokens(sql).unwrap_or_default();
+    let last = pieces.iter().rev().find(|piece| !piece.is_blank() && !piece.is_symbol(";"));
+    match last {
+        Some(last) => &sql[..last.at + last.text.len()],
+        None => sql,
+    }
+}
+
 /// The line of a place in a text, from 1.
 pub(crate) fn line_of(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1

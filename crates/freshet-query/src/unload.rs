@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 use crate::client::failure;
 use crate::object::{self, File, Location};
 use crate::supervise::retried;
-use crate::tokens::{Token, tokens};
+use crate::tokens::{bare, tokens};
 use crate::{Error, Execution, Run, execute};
 
 /// Rows of one batch at most.
@@ -61,6 +61,8 @@ pub async fn unload<Cancel: Future<Output = ()>>(
     let place = place(athena, &request.workgroup, request.output_location.as_deref()).await?;
     let folder = Location { key: format!("{}unload/{}/", place.key, uuid::Uuid::new_v4()), ..place };
     let sql = statement(&request.sql, &folder)?;
+    // An UNLOAD is always run anew.
+    let request = Run { reuse_minutes: None, ..request };
     let unloaded = match Box::pin(execute(athena, Run { sql, ..request })).await {
         Ok(execution) => files(s3, execution, folder.clone()).await,
         Err(error) => Err(explained(error)),
@@ -113,20 +115,18 @@ async fn remove(s3: &aws_sdk_s3::Client, folder: &Location, beside: &[String]) -
 /// The statement around a query.
 fn statement(sql: &str, folder: &Location) -> Result<String, Error> {
     let refused = |message: String| Err(Error::Unload { message });
-    let Ok(pieces) = tokens(sql) else {
+    let query = bare(sql);
+    let Ok(pieces) = tokens(query) else {
         return refused("a literal, a quoted name or a comment of the statement does not end".to_owned());
     };
-    let said: Vec<&Token<'_>> = pieces.iter().filter(|piece| !piece.is_blank()).collect();
-    let is_query = said.first().is_some_and(|first| first.is_symbol("(") || ["SELECT", "WITH"].iter().any(|word| first.is_word(word)));
-    if !is_query {
+    let first = pieces.iter().find(|piece| !piece.is_blank());
+    if !first.is_some_and(|first| first.is_symbol("(") || first.is_word("SELECT") || first.is_word("WITH")) {
         return refused("UNLOAD takes a SELECT; run another statement without it".to_owned());
     }
-    let end = said.iter().rev().find(|piece| !piece.is_symbol(";")).map_or(0, |last| last.at + last.text.len());
     if folder.url().contains('\'') {
         return refused(format!("{} cannot be written in a statement", folder.url()));
     }
     // Snappy, since Athena's own choice is gzip. The line ends are for comments.
-    let query = &sql[..end];
     Ok(format!("UNLOAD (\n{query}\n) TO '{}' WITH (format = 'PARQUET', compression = 'SNAPPY')", folder.url()))
 }
 

@@ -102,6 +102,8 @@ impl Stage {
             workgroup: "primary".to_owned(),
             output_location: Some(format!("s3://{BUCKET}/results/")),
             timeout: Duration::from_mins(2),
+            byte_limit: None,
+            reuse_minutes: None,
             cancel: std::future::pending(),
         };
         let answer = Box::pin(freshet_query::run(&aws_sdk_athena::Client::new(&self.config), request)).await.unwrap();

@@ -108,6 +108,8 @@ async fn ask(client: &aws_sdk_athena::Client, sql: String, parameters: Vec<Strin
         workgroup: "primary".to_owned(),
         output_location: Some(format!("s3://{BUCKET}/results/")),
         timeout: TIMEOUT,
+        byte_limit: None,
+        reuse_minutes: None,
         cancel: std::future::pending(),
     };
     freshet_query::run(client, request).await

@@ -107,6 +107,8 @@ async fn rows(desk: &Desk, sql: &str) -> Vec<Vec<Option<String>>> {
         workgroup: desk.workgroup.clone(),
         output_location: desk.output_location.clone(),
         timeout: TIMEOUT,
+        byte_limit: None,
+        reuse_minutes: None,
         cancel: std::future::pending(),
     };
     run(&desk.athena, request).await.unwrap().rows

@@ -28,6 +28,8 @@ pub async fn each_row<T>(
         workgroup: desk.workgroup.clone(),
         output_location: desk.output_location.clone(),
         timeout: desk.timeout,
+        byte_limit: None,
+        reuse_minutes: None,
         cancel: std::future::pending(),
     };
     let execution = Box::pin(execute(&desk.athena, run)).await.map_err(failed)?;

@@ -49,7 +49,7 @@ fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>,
 
 /// A plan at work.
 pub(crate) struct Run {
-    plan: Arc<dyn ExecutionPlan>,
+    pub(crate) plan: Arc<dyn ExecutionPlan>,
     /// Its rows.
     pub(crate) rows: SendableRecordBatchStream,
     cutoff: Option<u64>,
@@ -120,22 +120,4 @@ pub(crate) async fn select(
     writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;
     writer.shutdown().await.map_err(|error| Failure::user(format!("write the result: {error}")))?;
     Ok(Outcome { columns, scanned: run.scanned(), ..Outcome::default() })
-}
-
-/// The text of a plan, for EXPLAIN.
-pub(crate) async fn explain(session: &Session, sql: &str, parameters: &[String], is_analyze: bool) -> Result<(Vec<String>, u64), Failure> {
-    let plan = session.plan(sql, parameters).await?;
-    if !is_analyze {
-        let optimized = session.state.optimize(&plan)?;
-        return Ok((format!("{}", optimized.display_indent()).lines().map(str::to_owned).collect(), 0));
-    }
-    let mut run = Run::begin(session, &plan, None).await?;
-    let mut rows = 0;
-    while let Some(batch) = run.next().await? {
-        rows += batch.num_rows();
-    }
-    let mut lines = vec![format!("Rows: {rows}, bytes read: {}", run.scanned())];
-    let text = datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(run.plan.as_ref()).indent(false).to_string();
-    lines.extend(text.lines().map(str::to_owned));
-    Ok((lines, run.scanned()))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::alter_table::alter;
 use super::define;
 use super::execution::{Execution, Outcome, ResultColumn, Shape};
+use super::explain::explain;
 use super::failure::Failure;
 use super::query;
 use super::results::ResultPlace;
@@ -82,8 +83,8 @@ async fn lines(
         Statement::Describe { name, column, is_formatted } => {
             return describe(engine, name, column.as_deref(), *is_formatted, database).await.map(told);
         }
-        Statement::Explain { query_at, is_analyze } => {
-            let (lines, scanned) = query::explain(&session(), &sql[*query_at..], &execution.parameters, *is_analyze).await?;
+        Statement::Explain { query_at, of } => {
+            let (lines, scanned) = explain(&session(), &sql[*query_at..], &execution.parameters, *of).await?;
             return Ok((
                 lines,
                 vec![ResultColumn { name: "Query Plan".to_owned(), kind: "varchar".to_owned(), precision: i32::MAX, scale: 0 }],

@@ -20,6 +20,17 @@ pub(crate) struct Name {
     pub(crate) table: String,
 }
 
+/// What EXPLAIN tells of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Explained {
+    /// How it would be run.
+    Plan,
+    /// What it would read: `TYPE IO`.
+    Reads,
+    /// How it was run: ANALYZE.
+    Run,
+}
+
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Statement {
@@ -28,7 +39,7 @@ pub(crate) enum Statement {
     /// EXPLAIN of a query that begins at this byte.
     Explain {
         query_at: usize,
-        is_analyze: bool,
+        of: Explained,
     },
     CreateDatabase {
         name: String,
@@ -234,12 +245,17 @@ fn explain(cursor: &mut Cursor<'_>) -> Result<Statement, Misread> {
     cursor.expect(&["explain"])?;
     let is_analyze = cursor.take(&["analyze"]);
     cursor.take(&["verbose"]);
+    let mut of = if is_analyze { Explained::Run } else { Explained::Plan };
     if cursor.peek().is_some_and(|token| token.is_sign('('))
         && cursor.peek_at(1).is_some_and(|token| token.is_word("type") || token.is_word("format"))
     {
-        cursor.parenthesised()?;
+        let options = cursor.parenthesised()?.to_lowercase();
+        let mut options = options.split(',').map(|option| option.split_whitespace().collect::<Vec<_>>());
+        if !is_analyze && options.any(|option| option == ["type", "io"]) {
+            of = Explained::Reads;
+        }
     }
-    Ok(Statement::Explain { query_at: cursor.offset(), is_analyze })
+    Ok(Statement::Explain { query_at: cursor.offset(), of })
 }
 
 fn create(cursor: &mut Cursor<'_>) -> Result<Statement, Misread> {

@@ -26,12 +26,32 @@ fn an_execution_is_under_way_done_failed_or_stopped() {
         assert!(matches!(progress(&execution(state)), Ok(None)));
     }
     let done = progress(&execution(QueryExecutionState::Succeeded)).unwrap().unwrap();
-    let expected = Execution { id: "e-1".to_owned(), scanned_bytes: 17, is_billed: true, manifest: None, may_have_header: true };
+    let expected = Execution { id: "e-1".to_owned(), scanned_bytes: 17, is_billed: true, is_reused: false, manifest: None, may_have_header: true };
     assert_eq!(done, expected);
     let failed = progress(&execution(QueryExecutionState::Failed));
     assert!(matches!(failed, Err(Failure::Final(Error::Refused { message, .. })) if message == "line 1:8: no"));
     let stopped = progress(&execution(QueryExecutionState::Cancelled));
     assert!(matches!(stopped, Err(Failure::Final(Error::Stopped { .. }))));
+}
+
+#[test]
+fn what_athena_does_not_bill_is_known() {
+    let billed = |change: &dyn Fn(QueryExecution) -> QueryExecution| {
+        progress(&change(execution(QueryExecutionState::Succeeded))).unwrap().unwrap().is_billed
+    };
+    assert!(billed(&|execution| execution));
+    let of_kind = |execution: QueryExecution, kind, sub: &str| {
+        let builder = QueryExecution::builder().query_execution_id("e-1").set_status(execution.status).set_statistics(execution.statistics);
+        builder.statement_type(kind).substatement_type(sub).build()
+    };
+    assert!(billed(&|execution| of_kind(execution, StatementType::Dml, "UNLOAD")));
+    assert!(!billed(&|execution| of_kind(execution, StatementType::Dml, "EXPLAIN")));
+    assert!(!billed(&|execution| of_kind(execution, StatementType::Ddl, "CREATE_VIEW")));
+    assert!(!billed(&|mut execution| {
+        let reuse = ResultReuseInformation::builder().reused_previous_result(true).build();
+        execution.statistics = Some(QueryExecutionStatistics::builder().result_reuse_information(reuse).build());
+        execution
+    }));
 }
 
 #[test]
@@ -65,6 +85,8 @@ fn a_run_can_be_spawned() {
         workgroup: "primary".to_owned(),
         output_location: None,
         timeout: Duration::from_secs(1),
+        byte_limit: None,
+        reuse_minutes: None,
         cancel: std::future::pending(),
     };
     is_send(&run(&client, request));

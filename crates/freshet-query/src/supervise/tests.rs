@@ -13,12 +13,13 @@ use super::*;
 enum Reply {
     Throttled,
     Fails,
+    OverLimit,
     Running,
     Done,
     Never,
 }
 
-use Reply::{Done, Fails, Never, Running, Throttled};
+use Reply::{Done, Fails, Never, OverLimit, Running, Throttled};
 
 /// A play: the replies of each call, and the pause after which the caller has had enough.
 struct Play {
@@ -49,6 +50,7 @@ fn play(play: &Play) -> Outcome {
     let answer = async |reply: Reply| match reply {
         Throttled => Err(Failure::Throttled(error())),
         Fails => Err(Failure::Final(error())),
+        OverLimit => Err(Failure::Final(Error::OverLimit { execution: Some("e-1".to_owned()), read: 2, limit: 1 })),
         Running => Ok(None),
         Done => Ok(Some("done")),
         Never => pending().await,
@@ -137,6 +139,15 @@ fn an_execution_that_nobody_waits_for_is_stopped() {
         assert_eq!(execution.as_deref(), Some("e-1"));
         assert_eq!(outcome.stopped.len(), stop.len());
         assert!(pauses.iter().all(|pause| outcome.pauses.contains(pause)), "{:?}", outcome.pauses);
+    }
+}
+
+#[test]
+fn an_execution_that_reads_too_much_is_stopped() {
+    for stop in [&[Done][..], &[Throttled, Done], &[Fails]] {
+        let outcome = play(&Play { start: &[Done], poll: &[Running, OverLimit], stop, halts_in_pause: None });
+        assert!(matches!(outcome.result, Err(Error::OverLimit { read: 2, limit: 1, .. })));
+        assert_eq!(outcome.stopped.len(), stop.len());
     }
 }
 
