@@ -1,7 +1,7 @@
 //! The rows of the lake's feature query (`queries/lead/lead_features.sql`) as frames: customers who have ordered, and
 //! prospects who have not, each with the features that they can have.
 //!
-//! Rows come as Athena's text, in the query's order, which is by person: the same lake gives the same frames.
+//! Rows come as Athena's text, in any order, and are put into that of persons: the same lake gives the same frames.
 
 use freshet_ml::error::Error as ModelError;
 use freshet_ml::frame::{Column, Frame};
@@ -108,6 +108,24 @@ struct Gathering {
     channels: Vec<Option<String>>,
 }
 
+impl Gathering {
+    /// By person.
+    fn sort(&mut self) {
+        if self.people.is_sorted_by(|one, other| one.subject <= other.subject) {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.people.len()).collect();
+        order.sort_by(|one, other| self.people[*one].subject.cmp(&self.people[*other].subject));
+        // A column at a time, so that no more than one is there twice.
+        for values in &mut self.numbers {
+            *values = order.iter().map(|place| values[*place]).collect();
+        }
+        self.channels = order.iter().map(|place| self.channels[*place].take()).collect();
+        let mut people: Vec<Option<Person>> = self.people.drain(..).map(Some).collect();
+        self.people = order.iter().filter_map(|place| people[*place].take()).collect();
+    }
+}
+
 /// Collects rows.
 #[derive(Debug)]
 pub struct Collector {
@@ -168,8 +186,10 @@ impl Collector {
         Ok(())
     }
 
-    /// Everyone.
-    pub fn finish(self) -> Result<Seen, Error> {
+    /// Everyone, by their names.
+    pub fn finish(mut self) -> Result<Seen, Error> {
+        self.customers.sort();
+        self.prospects.sort();
         let population = |gathering: Gathering, names: &mut dyn Iterator<Item = &&str>| {
             let numbers = names.map(|name| (*name).to_owned()).zip(gathering.numbers.into_iter().map(Column::Number));
             let frame = Frame::new(numbers.chain([(CHANNEL.to_owned(), Column::Category(gathering.channels))]).collect())?;
@@ -278,6 +298,24 @@ pub(crate) mod tests {
         let frame = with_bgnbd(&seen.customers.frame, Some(&bgnbd), 30).expect("a frame");
         let expected = bgnbd.buys_within(Summary { repeats: 0, last: 0, age: 5 }, 30);
         assert!(matches!(frame.column("bgnbd"), Some(Column::Number(values)) if (values[1] - expected).abs() < 1e-12));
+    }
+
+    #[test]
+    fn people_are_in_order_whatever_order_they_come_in() {
+        let rows: Vec<Told<'_>> = vec![
+            ("b", true, &[("freq", "2"), ("recency", "2"), ("lead_age", "20"), ("source", "web")]),
+            ("a", false, &[("freq", "1"), ("recency", "1"), ("lead_age", "10")]),
+            ("p", true, &[("lead_age", "5"), ("source", "pos")]),
+            ("c", true, &[("freq", "3"), ("recency", "3"), ("lead_age", "30"), ("source", "app")]),
+        ];
+        let forth = seen(&rows).expect("people");
+        let back = seen(&rows.iter().rev().copied().collect::<Vec<_>>()).expect("people");
+        assert_eq!(forth.customers.people.iter().map(|person| person.subject.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(super::number(&forth.customers.frame, "recency"), [1.0, 2.0, 3.0]);
+        let channels = [None, Some("web".to_owned()), Some("app".to_owned())];
+        assert_eq!(forth.customers.frame.column(CHANNEL), Some(&Column::Category(channels.to_vec())));
+        // Missing numbers are equal to nothing, so texts are compared.
+        assert_eq!(format!("{forth:?}"), format!("{back:?}"));
     }
 
     #[test]
