@@ -163,6 +163,7 @@ const SDK_CALLS: &[(&str, &str)] = &[
     (".get_object()", "s3:GetObject"),
     (".put_object()", "s3:PutObject"),
     (".delete_object()", "s3:DeleteObject"),
+    (".delete_objects()", "s3:DeleteObject"),
     (".list_objects_v2()", "s3:ListBucket"),
     ("objects::get(", "s3:GetObject"),
     ("pointed::fetch(", "s3:GetObject"),
@@ -180,6 +181,7 @@ const SDK_CALLS: &[(&str, &str)] = &[
     (".stop_query_execution()", "athena:StopQueryExecution"),
     (".get_query_execution()", "athena:GetQueryExecution"),
     (".get_query_results()", "athena:GetQueryResults"),
+    (".get_work_group()", "athena:GetWorkGroup"),
 ];
 
 #[test]
@@ -192,6 +194,8 @@ fn tables_of_calls_and_variables_agree_with_the_code() {
         "scorer" => vec![
             "freshet-query/src/client.rs",
             "freshet-query/src/supervise.rs",
+            "freshet-query/src/object.rs",
+            "freshet-query/src/unload.rs",
             "freshet-lambda/src/lander.rs",
             "freshet-lambda/src/scorer/shelf.rs",
             "freshet-lambda/src/scorer/lead/train.rs",

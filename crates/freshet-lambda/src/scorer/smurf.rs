@@ -140,14 +140,16 @@ pub async fn gather(desk: &Desk, cut_off: NaiveDate, as_of: NaiveDate) -> Result
     let take = |(names, matches): &mut (Names, Matches), row: &[Option<String>]| {
         matches.take(&names.row(row)).ok_or_else(|| unreadable(ORGANISED))
     };
-    let (_, matches) = ask::each_row(desk, ORGANISED, &span, begin, take).await?;
+    let (_, mut matches) = ask::each_row(desk, ORGANISED, &span, begin, take).await?;
+    matches.sort();
     let values: Vec<(&str, String)> = span.into_iter().chain([("most", MATCHES.to_string())]).collect();
     let begin = |names: &[&str]| Ok((Names::of(names), Vec::new()));
     let take = |(names, accounts): &mut (Names, Vec<Account>), row: &[Option<String>]| {
         accounts.push(account(&names.row(row)).ok_or_else(|| unreadable(LEVELS))?);
         Ok(())
     };
-    let (_, accounts) = ask::each_row(desk, LEVELS, &values, begin, take).await?;
+    let (_, mut accounts) = ask::each_row(desk, LEVELS, &values, begin, take).await?;
+    accounts.sort_by(|one, other| (&one.game, &one.player_id).cmp(&(&other.game, &other.player_id)));
     Ok(Known { accounts: matches.rate(accounts), rated_matches: matches.games.len() })
 }
 
@@ -204,7 +206,16 @@ fn account(row: &Row<'_>) -> Option<Account> {
 #[derive(Debug, Default)]
 struct Matches {
     places: HashMap<(String, String), u32>,
-    games: Vec<(Vec<u32>, Vec<u32>, TeamOutcome)>,
+    games: Vec<Match>,
+}
+
+/// A match that may be rated.
+#[derive(Debug)]
+struct Match {
+    /// When it began, its game and its id: matches are rated in this order.
+    order: [String; 3],
+    teams: [Vec<u32>; 2],
+    outcome: TeamOutcome,
 }
 
 impl Matches {
@@ -215,9 +226,15 @@ impl Matches {
             -1 => TeamOutcome::Loss,
             _ => TeamOutcome::Draw,
         };
-        let [first, second] = [self.team(&game, row.text("first_team")?), self.team(&game, row.text("second_team")?)];
-        self.games.push((first, second, outcome));
+        let teams = [self.team(&game, row.text("first_team")?), self.team(&game, row.text("second_team")?)];
+        let order = [row.text("played_at")?.to_owned(), game, row.text("match_id")?.to_owned()];
+        self.games.push(Match { order, teams, outcome });
         Some(())
+    }
+
+    /// In order of time: rows come in none.
+    fn sort(&mut self) {
+        self.games.sort_by(|one, other| one.order.cmp(&other.order));
     }
 
     fn team(&mut self, game: &str, players: &str) -> Vec<u32> {
@@ -231,7 +248,7 @@ impl Matches {
     /// The accounts with their evidence; those that are known by rated matches alone stay out: nothing else is known.
     fn rate(&self, mut known: Vec<Account>) -> Vec<Account> {
         let games: Vec<TeamGame<'_>> =
-            self.games.iter().map(|(first, second, outcome)| TeamGame { teams: [first, second], outcome: *outcome }).collect();
+            self.games.iter().map(|one| TeamGame { teams: one.teams.each_ref().map(Vec::as_slice), outcome: one.outcome }).collect();
         let evidence = first_matches(self.places.len(), &games, MATCHES);
         for account in &mut known {
             let place = self.places.get(&(account.game.clone(), account.player_id.clone()));
@@ -297,13 +314,37 @@ mod tests {
     fn players_of_two_games_are_two() {
         let mut matches = Matches::default();
         for game in ["one", "two"] {
-            let values = [("account", Some(game)), ("first_team", Some("a b")), ("second_team", Some("c d")), ("outcome", Some("1"))];
+            let values = [("account", game), ("match_id", "m"), ("played_at", "2026-06-01 10:00:00.000"), ("first_team", "a b")];
+            let values = values.into_iter().chain([("second_team", "c d"), ("outcome", "1")]);
+            let values: Vec<(&str, Option<&str>)> = values.map(|(name, value)| (name, Some(value))).collect();
             with_row(&values, |row| matches.take(row)).unwrap();
         }
         let known = ["one", "two"].map(|game| Account { game: game.to_owned(), player_id: "a".to_owned(), ..Account::default() });
         let rated = matches.rate(known.to_vec());
         assert_eq!(matches.places.len(), 8);
         assert!(rated.iter().all(|account| account.rated.is_some_and(|evidence| evidence.games == 1 && evidence.won == 1)));
+    }
+
+    #[test]
+    fn matches_are_rated_in_order_of_time_whatever_order_they_come_in() {
+        let told = [("10:00:00.000", "a b", "c d", "1"), ("10:00:00.001", "a c", "b d", "-1"), ("11:00:00.000", "a d", "b c", "1")];
+        let rated = |order: [usize; 3]| {
+            let mut matches = Matches::default();
+            for (clock, first, second, outcome) in order.map(|place| told[place]) {
+                let at = format!("2026-06-01 {clock}");
+                let values = [("account", "euw1"), ("match_id", clock), ("played_at", at.as_str()), ("first_team", first)];
+                let values = values.into_iter().chain([("second_team", second), ("outcome", outcome)]);
+                let values: Vec<(&str, Option<&str>)> = values.map(|(name, value)| (name, Some(value))).collect();
+                with_row(&values, |row| matches.take(row)).unwrap();
+            }
+            matches.sort();
+            let known = ["a", "b", "c", "d"].map(|id| Account { game: "euw1".to_owned(), player_id: id.to_owned(), ..Account::default() });
+            matches.rate(known.to_vec())
+        };
+        let in_order = rated([0, 1, 2]);
+        assert!(in_order[0].rated.is_some() && in_order[0].rated != in_order[1].rated);
+        assert_eq!(rated([2, 0, 1]), in_order);
+        assert_eq!(rated([1, 2, 0]), in_order);
     }
 
     #[test]

@@ -118,5 +118,7 @@ async fn verdicts(desk: &Desk, as_of: NaiveDate) -> Result<Vec<Verdict>, Error> 
         verdicts.push(verdict().ok_or_else(|| unreadable(VERDICTS))?);
         Ok(())
     };
-    Ok(ask::each_row(desk, VERDICTS, &values, begin, take).await?.1)
+    let mut verdicts = ask::each_row(desk, VERDICTS, &values, begin, take).await?.1;
+    verdicts.sort_by(|one, other| (&one.game, &one.player_id).cmp(&(&other.game, &other.player_id)));
+    Ok(verdicts)
 }
