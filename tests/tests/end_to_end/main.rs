@@ -9,6 +9,7 @@ mod functions;
 mod kill;
 mod published;
 mod queries;
+mod query_client;
 mod receiver;
 mod replay;
 mod running;

@@ -125,7 +125,7 @@ fn spawn(dir: &Path, secrets: &[(String, String)]) -> (Child, BTreeMap<String, S
 }
 
 /// The command, built with the tests.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
