@@ -81,8 +81,9 @@ mod tests {
 
     #[test]
     fn shares_follow_labels_and_stay_near_the_guess_without_them() {
-        let rows: Vec<(String, [(&str, &str); 2])> =
-            (0..200).map(|row| (format!("p{row:03}"), [("lead_age", "5"), ("checkout_age", if row % 2 == 0 { "3" } else { "90" })])).collect();
+        let rows: Vec<(String, [(&str, &str); 2])> = (0..200)
+            .map(|row| (format!("p{row:03}"), [("lead_age", "5"), ("checkout_age", if row % 2 == 0 { "3" } else { "90" })]))
+            .collect();
         let rows: Vec<Told<'_>> = rows.iter().map(|(name, values)| (name.as_str(), true, values.as_slice())).collect();
         let frame = seen(&rows).expect("people").prospects.frame;
         let nothing = Shares::fit(&frame, &[]);

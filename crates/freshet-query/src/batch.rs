@@ -73,8 +73,8 @@ impl Decoder {
 
 /// The values, each by `read`; the place of the first that it does not read.
 fn values<T>(texts: &[Option<&str>], read: impl Fn(&str) -> Option<T>) -> Result<Vec<Option<T>>, usize> {
-    let value = |(place, text): (usize, &Option<&str>)| text.map(|text| read(text).ok_or(place)).transpose();
-    texts.iter().enumerate().map(value).collect()
+    let value = |(place, text): (usize, Option<&str>)| text.map(|text| read(text).ok_or(place)).transpose();
+    texts.iter().copied().enumerate().map(value).collect()
 }
 
 fn numbers<T: ArrowPrimitiveType>(texts: &[Option<&str>]) -> Result<ArrayRef, usize>
@@ -149,7 +149,7 @@ fn date(text: &str) -> Option<i32> {
 fn time(text: &str) -> Option<i32> {
     let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f").ok()?;
     let milliseconds = time.num_seconds_from_midnight() * 1000 + time.nanosecond() / 1_000_000;
-    (time.nanosecond() % 1_000_000 == 0).then(|| i32::try_from(milliseconds).ok()).flatten()
+    time.nanosecond().is_multiple_of(1_000_000).then(|| i32::try_from(milliseconds).ok()).flatten()
 }
 
 fn clock(text: &str) -> Option<NaiveDateTime> {
@@ -179,7 +179,7 @@ fn ticks(time: NaiveDateTime, unit: TimeUnit) -> Option<i64> {
         TimeUnit::Microsecond => (time.timestamp_micros(), 1000),
         TimeUnit::Millisecond | TimeUnit::Second => (time.timestamp_millis(), 1_000_000),
     };
-    (time.timestamp_subsec_nanos() % nanoseconds == 0).then_some(ticks)
+    time.timestamp_subsec_nanos().is_multiple_of(nanoseconds).then_some(ticks)
 }
 
 #[cfg(test)]

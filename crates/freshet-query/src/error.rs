@@ -74,7 +74,10 @@ pub enum Error {
         bytes: Option<u64>,
     },
     /// Athena foretells that it would read more than the caller's limit; it was not run.
-    #[error("run statement: athena foretells that it reads {foretold} bytes of values, more than the limit of {limit}; {}", crate::limit::ADVICE)]
+    #[error(
+        "run statement: athena foretells that it reads {foretold} bytes of values, more than the limit of {limit}; {}",
+        crate::limit::ADVICE
+    )]
     Foretold {
         /// What it would read.
         foretold: u64,

@@ -66,10 +66,9 @@ fn data_type(column: &ResultColumn) -> Result<DataType, Option<&'static str>> {
         "timestamp" => DataType::Timestamp(unit, None),
         "timestamp with time zone" => DataType::Timestamp(unit, Some("UTC".into())),
         "varbinary" => DataType::Binary,
-        "varchar" | "char" | "string" => return Err(None),
+        // JSON, ids and addresses are text with a meaning: which, the metadata says.
+        "varchar" | "char" | "string" | "json" | "uuid" | "ipaddress" => return Err(None),
         "array" | "map" | "row" | "struct" => return Err(Some(NESTED)),
-        // JSON is text with a meaning, and its type is in the metadata; so is that of ids and addresses.
-        "json" | "uuid" | "ipaddress" => return Err(None),
         _ => return Err(Some(UNKNOWN)),
     })
 }

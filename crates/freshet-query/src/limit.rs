@@ -20,7 +20,8 @@ use crate::tokens::tokens;
 use crate::{Error, Run, Statement, filled, pages};
 
 /// How to read less.
-pub(crate) const ADVICE: &str = "narrow it by the partition, as in `WHERE dt >= DATE '2026-01-01'`, and name the columns that you need in place of `*`";
+pub(crate) const ADVICE: &str =
+    "narrow it by the partition, as in `WHERE dt >= DATE '2026-01-01'`, and name the columns that you need in place of `*`";
 
 /// What a message says when the workgroup's limit is hit.
 pub(crate) fn is_cutoff(message: &str) -> bool {
@@ -83,7 +84,8 @@ fn explained(request: &Run<()>) -> Option<String> {
 fn foretold(plan: &str) -> Option<u64> {
     let plan: Value = serde_json::from_str(plan).ok()?;
     let tables = plan.get("inputTableColumnInfos")?.as_array()?;
-    let bytes: f64 = tables.iter().filter_map(|table| table.pointer("/estimate/outputSizeInBytes")?.as_f64()).filter(|bytes| *bytes > 0.0).sum();
+    let bytes: f64 =
+        tables.iter().filter_map(|table| table.pointer("/estimate/outputSizeInBytes")?.as_f64()).filter(|bytes| *bytes > 0.0).sum();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate above 0, and a cast that ends at the largest")]
     Some(bytes as u64)
 }

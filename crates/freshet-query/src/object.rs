@@ -184,7 +184,10 @@ mod tests {
     #[test]
     fn a_location_is_a_bucket_and_a_key() {
         let location = Location::parse("s3://lake/answers/a b").unwrap();
-        assert_eq!((location.bucket.as_str(), location.key.as_str(), location.url().as_str()), ("lake", "answers/a b", "s3://lake/answers/a b"));
+        assert_eq!(
+            (location.bucket.as_str(), location.key.as_str(), location.url().as_str()),
+            ("lake", "answers/a b", "s3://lake/answers/a b")
+        );
         assert_eq!(Location::parse("s3://lake/").unwrap().key, "");
         for text in ["", "lake/a", "s3://", "s3:///a", "s3://lake", "https://lake/a"] {
             assert_eq!(Location::parse(text), None, "{text}");

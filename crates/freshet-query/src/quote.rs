@@ -27,7 +27,8 @@ fn shown(sql: &str, line: usize, column: usize) -> Option<String> {
     // A column past the end is the end: what is missing there.
     let at = column.checked_sub(1)?.min(characters.len());
     let from = if characters.len() > WIDTH { at.saturating_sub(WIDTH / 2) } else { 0 };
-    let piece: String = characters.iter().skip(from).take(WIDTH).map(|character| if character.is_control() { ' ' } else { *character }).collect();
+    let piece: String =
+        characters.iter().skip(from).take(WIDTH).map(|character| if character.is_control() { ' ' } else { *character }).collect();
     let number = line.to_string();
     Some(format!("{number} | {piece}\n{} | {}^", " ".repeat(number.len()), " ".repeat(at - from)))
 }
@@ -56,7 +57,9 @@ mod tests {
 
     #[test]
     fn a_message_without_a_place_is_left_as_it_is() {
-        for message in ["", "no", "line 9:1: not in it", "line 0:1: no", "line 1:0: no", "line 1: no", "deadline 1", "line 1:8", "line x:1: y"] {
+        for message in
+            ["", "no", "line 9:1: not in it", "line 0:1: no", "line 1:0: no", "line 1: no", "deadline 1", "line 1:8", "line x:1: y"]
+        {
             assert_eq!(quoted(message.to_owned(), "SELECT 1"), message);
         }
         assert!(quoted("the line is bad: line 1:8: here".to_owned(), "SELECT 1").ends_with("^"));

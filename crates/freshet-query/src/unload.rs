@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
 use aws_sdk_athena::Client;
+use aws_sdk_athena::types::WorkGroupConfiguration;
 use futures::stream::{Stream, StreamExt as _, TryStreamExt as _, try_unfold};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -140,7 +141,7 @@ async fn place(athena: &Client, workgroup: &str, given: Option<&str>) -> Result<
     let output = retried(&ask, &tokio::time::sleep).await?;
     let configuration = output.work_group().and_then(|group| group.configuration());
     let of_group = configuration.and_then(|configuration| configuration.result_configuration()?.output_location());
-    let is_enforced = configuration.and_then(|configuration| configuration.enforce_work_group_configuration()).unwrap_or(false);
+    let is_enforced = configuration.and_then(WorkGroupConfiguration::enforce_work_group_configuration).unwrap_or(false);
     let chosen = if is_enforced { of_group.or(given) } else { given.or(of_group) };
     let found = chosen.and_then(Location::parse).map(|mut location| {
         if !location.key.is_empty() && !location.key.ends_with('/') {
@@ -155,7 +156,8 @@ async fn place(athena: &Client, workgroup: &str, given: Option<&str>) -> Result<
 /// The files of the manifest.
 async fn files(s3: &aws_sdk_s3::Client, execution: Execution, folder: Location) -> Result<Unloaded, Error> {
     let manifest = execution.manifest.as_deref().and_then(Location::parse);
-    let manifest = manifest.ok_or_else(|| Error::Malformed { operation: "GetQueryExecution", message: "the manifest's location is missing".to_owned() })?;
+    let manifest = manifest
+        .ok_or_else(|| Error::Malformed { operation: "GetQueryExecution", message: "the manifest's location is missing".to_owned() })?;
     let text = object::read(s3, &manifest, None).await?;
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -181,7 +183,10 @@ fn explained(error: Error) -> Error {
 }
 
 /// The batches of a file.
-async fn open<'a>(s3: &aws_sdk_s3::Client, location: &'a Location) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + use<'a>, Error> {
+async fn open<'a>(
+    s3: &aws_sdk_s3::Client,
+    location: &'a Location,
+) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + use<'a>, Error> {
     let failed = |source: ParquetError| Error::File { file: location.url(), source };
     let mut file = File { client: s3.clone(), location: location.clone() };
     let metadata = read_metadata(&mut file).await.map_err(failed)?;
@@ -245,7 +250,9 @@ mod tests {
 
     #[test]
     fn what_is_no_query_is_refused() {
-        for sql in ["", "-- nothing", "SHOW TABLES", "INSERT INTO a SELECT 1", "UNLOAD (SELECT 1) TO 's3://a/' WITH (format = 'ORC')", "SELECT 'a"] {
+        for sql in
+            ["", "-- nothing", "SHOW TABLES", "INSERT INTO a SELECT 1", "UNLOAD (SELECT 1) TO 's3://a/' WITH (format = 'ORC')", "SELECT 'a"]
+        {
             assert!(matches!(statement(sql, &folder()), Err(Error::Unload { .. })), "{sql}");
         }
         let quoted = Location { key: "it's/".to_owned(), ..folder() };

@@ -170,7 +170,11 @@ async fn a_query_is_held_to_its_limit_and_the_workgroups_is_explained() {
     let before = lake.athena.list_query_executions().send().await.unwrap().query_execution_ids().len();
     let refused = execute(&lake.athena, limited("SELECT * FROM many WHERE id > 1", 100)).await.unwrap_err();
     assert!(matches!(refused, Error::Foretold { foretold, limit: 100 } if foretold > 100), "{refused}");
-    assert_eq!(lake.athena.list_query_executions().send().await.unwrap().query_execution_ids().len(), before + 1, "only the plan was asked for");
+    assert_eq!(
+        lake.athena.list_query_executions().send().await.unwrap().query_execution_ids().len(),
+        before + 1,
+        "only the plan was asked for"
+    );
     let refused = unload(&lake.athena, &lake.s3, limited("SELECT * FROM many", 100)).await.map(|_| ()).unwrap_err();
     assert!(matches!(refused, Error::Foretold { .. }), "{refused}");
     for (sql, limit) in [("SELECT * FROM many", 100_000_000), ("SELECT 1", 0), ("SHOW TABLES", 0)] {
@@ -179,7 +183,11 @@ async fn a_query_is_held_to_its_limit_and_the_workgroups_is_explained() {
     let parameters = vec!["'it''s (a; b'".to_owned()];
     execute(&lake.athena, Run { parameters, ..limited("SELECT id FROM many WHERE name = ?", 100_000_000) }).await.unwrap();
 
-    lake.group("frugal", WorkGroupConfiguration::builder().bytes_scanned_cutoff_per_query(1).enforce_work_group_configuration(false).build()).await;
+    lake.group(
+        "frugal",
+        WorkGroupConfiguration::builder().bytes_scanned_cutoff_per_query(1).enforce_work_group_configuration(false).build(),
+    )
+    .await;
     let over = execute(&lake.athena, Run { workgroup: "frugal".to_owned(), ..lake.asks("SELECT * FROM many") }).await.unwrap_err();
     assert!(matches!(&over, Error::Cutoff { bytes: Some(1), workgroup, .. } if workgroup == "frugal"), "{over}");
     assert!(over.to_string().contains("dt >= DATE"), "{over}");
@@ -260,7 +268,8 @@ async fn the_command_writes_files_that_read_back() {
         let path = home.path().join("many.parquet");
         let file = path.to_str().unwrap();
         for unload in [&[][..], &["--unload"]] {
-            let arguments = [&["query", "--sql", "SELECT id, name FROM many ORDER BY id", "--format", "parquet", "--output", file], unload].concat();
+            let arguments =
+                [&["query", "--sql", "SELECT id, name FROM many ORDER BY id", "--format", "parquet", "--output", file], unload].concat();
             let output = freshet(&lake, &arguments);
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success() && output.stdout.is_empty(), "{said}");

@@ -16,10 +16,8 @@ use super::Desk;
 use crate::error::Error;
 
 /// How values are written: as Athena prints them.
-const TEXT: FormatOptions<'static> = FormatOptions::new()
-    .with_display_error(false)
-    .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.3f"))
-    .with_date_format(Some("%Y-%m-%d"));
+const TEXT: FormatOptions<'static> =
+    FormatOptions::new().with_display_error(false).with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.3f")).with_date_format(Some("%Y-%m-%d"));
 
 /// Runs a query; `begin` takes the names of its columns, and what it gives takes each row. The files are deleted.
 pub async fn each_row<T>(
@@ -70,13 +68,7 @@ async fn read<T>(
         each_row_of(name, &batch, columns, |row| take(&mut taken, row))?;
         rows += batch.num_rows();
     }
-    tracing::info!(
-        query = name,
-        rows,
-        files = unloaded.files(),
-        scanned_bytes = unloaded.execution.scanned_bytes,
-        "asked for rows"
-    );
+    tracing::info!(query = name, rows, files = unloaded.files(), scanned_bytes = unloaded.execution.scanned_bytes, "asked for rows");
     Ok(taken)
 }
 

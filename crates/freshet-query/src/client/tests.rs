@@ -26,7 +26,8 @@ fn an_execution_is_under_way_done_failed_or_stopped() {
         assert!(matches!(progress(&execution(state)), Ok(None)));
     }
     let done = progress(&execution(QueryExecutionState::Succeeded)).unwrap().unwrap();
-    let expected = Execution { id: "e-1".to_owned(), scanned_bytes: 17, is_billed: true, is_reused: false, manifest: None, may_have_header: true };
+    let expected =
+        Execution { id: "e-1".to_owned(), scanned_bytes: 17, is_billed: true, is_reused: false, manifest: None, may_have_header: true };
     assert_eq!(done, expected);
     let failed = progress(&execution(QueryExecutionState::Failed));
     assert!(matches!(failed, Err(Failure::Final(Error::Refused { message, .. })) if message == "line 1:8: no"));

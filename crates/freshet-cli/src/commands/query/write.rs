@@ -95,7 +95,8 @@ mod tests {
     use super::*;
 
     fn columns() -> Vec<ResultColumn> {
-        let column = |name: &str, kind: &str, precision, scale| ResultColumn { name: name.to_owned(), kind: kind.to_owned(), precision, scale };
+        let column =
+            |name: &str, kind: &str, precision, scale| ResultColumn { name: name.to_owned(), kind: kind.to_owned(), precision, scale };
         vec![column("id", "bigint", 19, 0), column("sum", "decimal", 38, 4), column("id", "varchar", 10, 0)]
     }
 
