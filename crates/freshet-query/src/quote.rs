@@ -62,6 +62,6 @@ mod tests {
         {
             assert_eq!(quoted(message.to_owned(), "SELECT 1"), message);
         }
-        assert!(quoted("the line is bad: line 1:8: here".to_owned(), "SELECT 1").ends_with("^"));
+        assert!(quoted("the line is bad: line 1:8: here".to_owned(), "SELECT 1").ends_with('^'));
     }
 }

@@ -32,26 +32,26 @@ struct Lake {
     s3: aws_sdk_s3::Client,
 }
 
+fn asks(sql: &str) -> Run<std::future::Pending<()>> {
+    Run {
+        sql: sql.to_owned(),
+        parameters: Vec::new(),
+        database: "lake".to_owned(),
+        workgroup: "primary".to_owned(),
+        output_location: Some(format!("s3://{BUCKET}/results/")),
+        timeout: Duration::from_mins(2),
+        byte_limit: None,
+        reuse_minutes: None,
+        cancel: std::future::pending(),
+    }
+}
+
 impl Lake {
     async fn start(home: &Path) -> Self {
         let (running, config) = aws(home).await;
         let lake = Self { running, athena: aws_sdk_athena::Client::new(&config), s3: s3(&config), config };
-        run(&lake.athena, lake.asks("CREATE DATABASE lake")).await.unwrap();
+        run(&lake.athena, asks("CREATE DATABASE lake")).await.unwrap();
         lake
-    }
-
-    fn asks(&self, sql: &str) -> Run<std::future::Pending<()>> {
-        Run {
-            sql: sql.to_owned(),
-            parameters: Vec::new(),
-            database: "lake".to_owned(),
-            workgroup: "primary".to_owned(),
-            output_location: Some(format!("s3://{BUCKET}/results/")),
-            timeout: Duration::from_mins(2),
-            byte_limit: None,
-            reuse_minutes: None,
-            cancel: std::future::pending(),
-        }
     }
 
     async fn keys(&self, prefix: &str) -> Vec<String> {
@@ -61,14 +61,14 @@ impl Lake {
 
     /// The answer by pages.
     async fn paged(&self, sql: &str) -> RecordBatch {
-        let execution = execute(&self.athena, self.asks(sql)).await.unwrap();
-        whole(batches(&self.athena, &execution).try_collect().await.unwrap())
+        let execution = execute(&self.athena, asks(sql)).await.unwrap();
+        whole(&batches(&self.athena, &execution).try_collect::<Vec<_>>().await.unwrap())
     }
 
     /// The answer by UNLOAD, which leaves nothing.
     async fn unloaded(&self, sql: &str) -> RecordBatch {
-        let unloaded = unload(&self.athena, &self.s3, self.asks(sql)).await.unwrap();
-        let read = whole(unloaded.batches(&self.s3).try_collect().await.unwrap());
+        let unloaded = unload(&self.athena, &self.s3, asks(sql)).await.unwrap();
+        let read = whole(&unloaded.batches(&self.s3).try_collect::<Vec<_>>().await.unwrap());
         assert_eq!(unloaded.clean(&self.s3).await, None);
         read
     }
@@ -85,12 +85,12 @@ impl Lake {
             SELECT {of} * m + n AS id, 'name ' || CAST({of} * m + n AS varchar) AS name
             FROM UNNEST(sequence(0, {times} - 1)) AS t (m) CROSS JOIN UNNEST(sequence(1, {of})) AS u (n)"
         );
-        run(&self.athena, self.asks(&sql)).await.unwrap();
+        run(&self.athena, asks(&sql)).await.unwrap();
     }
 }
 
-fn whole(batches: Vec<RecordBatch>) -> RecordBatch {
-    concat_batches(&batches[0].schema(), &batches).unwrap()
+fn whole(batches: &[RecordBatch]) -> RecordBatch {
+    concat_batches(&batches[0].schema(), batches).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,8 +130,8 @@ async fn a_large_answer_is_unloaded_in_batches_and_leaves_nothing_where_the_work
     let place = ResultConfiguration::builder().output_location(format!("s3://{BUCKET}/answers/")).build();
     let configuration = WorkGroupConfiguration::builder().enforce_work_group_configuration(true).result_configuration(place).build();
     lake.group("analysts", configuration).await;
-    let asks = Run { workgroup: "analysts".to_owned(), ..lake.asks("SELECT id, name FROM many WHERE id > ? ORDER BY id; -- all") };
-    let unloaded = unload(&lake.athena, &lake.s3, Run { parameters: vec!["10".to_owned()], ..asks.clone() }).await.unwrap();
+    let request = Run { workgroup: "analysts".to_owned(), ..asks("SELECT id, name FROM many WHERE id > ? ORDER BY id; -- all") };
+    let unloaded = unload(&lake.athena, &lake.s3, Run { parameters: vec!["10".to_owned()], ..request.clone() }).await.unwrap();
     assert!(unloaded.files() > 0 && unloaded.execution.is_billed && unloaded.execution.scanned_bytes > 0);
     assert_eq!(lake.keys("answers/unload/").await.len(), unloaded.files());
     assert!(lake.keys("results/").await.iter().all(|key| !key.contains("unload")), "an enforced workgroup's place is taken");
@@ -143,7 +143,7 @@ async fn a_large_answer_is_unloaded_in_batches_and_leaves_nothing_where_the_work
     assert_eq!(unloaded.clean(&lake.s3).await, None);
     assert_eq!(lake.keys("answers/").await, Vec::<String>::new());
 
-    let nobody = unload(&lake.athena, &lake.s3, Run { parameters: vec!["30000".to_owned()], ..asks.clone() }).await.unwrap();
+    let nobody = unload(&lake.athena, &lake.s3, Run { parameters: vec!["30000".to_owned()], ..request.clone() }).await.unwrap();
     let none: Vec<RecordBatch> = nobody.batches(&lake.s3).try_collect().await.unwrap();
     assert_eq!(none.iter().map(RecordBatch::num_rows).sum::<usize>(), 0);
     assert_eq!(nobody.clean(&lake.s3).await, None);
@@ -153,7 +153,7 @@ async fn a_large_answer_is_unloaded_in_batches_and_leaves_nothing_where_the_work
         ("SELECT nme FROM many", "analysts", "nme"),
         ("SELECT 1 AS a", "managed", "no place in S3"),
     ] {
-        let request = Run { workgroup: workgroup.to_owned(), output_location: None, ..lake.asks(sql) };
+        let request = Run { workgroup: workgroup.to_owned(), output_location: None, ..asks(sql) };
         let refused = unload(&lake.athena, &lake.s3, request).await.map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(said), "{sql}: {refused}");
     }
@@ -166,7 +166,7 @@ async fn a_query_is_held_to_its_limit_and_the_workgroups_is_explained() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::start(home.path()).await;
     lake.table("many", 5000).await;
-    let limited = |sql: &str, limit| Run { byte_limit: Some(limit), ..lake.asks(sql) };
+    let limited = |sql: &str, limit| Run { byte_limit: Some(limit), ..asks(sql) };
     let before = lake.athena.list_query_executions().send().await.unwrap().query_execution_ids().len();
     let refused = execute(&lake.athena, limited("SELECT * FROM many WHERE id > 1", 100)).await.unwrap_err();
     assert!(matches!(refused, Error::Foretold { foretold, limit: 100 } if foretold > 100), "{refused}");
@@ -188,7 +188,7 @@ async fn a_query_is_held_to_its_limit_and_the_workgroups_is_explained() {
         WorkGroupConfiguration::builder().bytes_scanned_cutoff_per_query(1).enforce_work_group_configuration(false).build(),
     )
     .await;
-    let over = execute(&lake.athena, Run { workgroup: "frugal".to_owned(), ..lake.asks("SELECT * FROM many") }).await.unwrap_err();
+    let over = execute(&lake.athena, Run { workgroup: "frugal".to_owned(), ..asks("SELECT * FROM many") }).await.unwrap_err();
     assert!(matches!(&over, Error::Cutoff { bytes: Some(1), workgroup, .. } if workgroup == "frugal"), "{over}");
     assert!(over.to_string().contains("dt >= DATE"), "{over}");
     lake.running.stop().await.unwrap();
@@ -200,10 +200,10 @@ async fn results_are_reused_errors_quote_and_values_are_never_sql() {
     let lake = Lake::start(home.path()).await;
     lake.table("many", 10).await;
     for (minutes, is_reused) in [(Some(60), false), (Some(60), true), (None, false)] {
-        let execution = execute(&lake.athena, Run { reuse_minutes: minutes, ..lake.asks("SELECT count(*) FROM many") }).await.unwrap();
+        let execution = execute(&lake.athena, Run { reuse_minutes: minutes, ..asks("SELECT count(*) FROM many") }).await.unwrap();
         assert_eq!((execution.is_reused, execution.is_billed), (is_reused, !is_reused));
     }
-    let wrong = execute(&lake.athena, lake.asks("SELECT id,\n  nme FROM many")).await.unwrap_err().to_string();
+    let wrong = execute(&lake.athena, asks("SELECT id,\n  nme FROM many")).await.unwrap_err().to_string();
     assert!(wrong.contains("2 |   nme FROM many\n  |   ^"), "{wrong}");
 
     let text = "-- name: told\n-- summary: Names.\n-- kind: query\n-- param: name string x The name.\n-- param: least integer 0 The least id.\n-- column: id bigint The id.\nSELECT id, :name AS said FROM many WHERE id > :least AND name <> :name";
@@ -211,11 +211,11 @@ async fn results_are_reused_errors_quote_and_values_are_never_sql() {
     for value in ["'; DROP TABLE many; --", "' OR '1'='1", "x') --", "\\' OR 1=1 /*", "?", ":least", "\u{1F525}\n\"", "${jndi:x}"] {
         let values = BTreeMap::from([("name".to_owned(), value.to_owned())]);
         let Statement { sql, parameters } = bind(&queries[0], &values).unwrap();
-        let answer = run(&lake.athena, Run { parameters: parameters.clone(), ..lake.asks(&sql) }).await.unwrap();
+        let answer = run(&lake.athena, Run { parameters: parameters.clone(), ..asks(&sql) }).await.unwrap();
         assert_eq!(answer.rows.len(), 10, "{value}");
         assert!(answer.rows.iter().all(|row| row[1].as_deref() == Some(value)), "{value}");
-        let unloaded = unload(&lake.athena, &lake.s3, Run { parameters, ..lake.asks(&sql) }).await.unwrap();
-        let read = whole(unloaded.batches(&lake.s3).try_collect().await.unwrap());
+        let unloaded = unload(&lake.athena, &lake.s3, Run { parameters, ..asks(&sql) }).await.unwrap();
+        let read = whole(&unloaded.batches(&lake.s3).try_collect::<Vec<_>>().await.unwrap());
         assert!(read.column(1).as_string::<i32>().iter().all(|said| said == Some(value)), "{value}");
         assert_eq!(unloaded.clean(&lake.s3).await, None);
     }
@@ -231,14 +231,14 @@ async fn a_query_that_nobody_waits_for_is_stopped() {
     let lake = Lake::start(home.path()).await;
     lake.table("many", 20_000).await;
     let endless = "SELECT count(*) FROM many a CROSS JOIN many b CROSS JOIN many c WHERE a.id + b.id + c.id = 7";
-    let asks = lake.asks(endless);
+    let request = asks(endless);
     let request = Run {
-        sql: asks.sql,
-        parameters: asks.parameters,
-        database: asks.database,
-        workgroup: asks.workgroup,
-        output_location: asks.output_location,
-        timeout: asks.timeout,
+        sql: request.sql,
+        parameters: request.parameters,
+        database: request.database,
+        workgroup: request.workgroup,
+        output_location: request.output_location,
+        timeout: request.timeout,
         byte_limit: None,
         reuse_minutes: None,
         cancel: tokio::time::sleep(Duration::from_millis(300)),
@@ -275,7 +275,7 @@ async fn the_command_writes_files_that_read_back() {
             assert!(output.status.success() && output.stdout.is_empty(), "{said}");
             assert!(said.contains("2500 rows") && said.contains("$0.00005"), "{said}");
             let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap().build().unwrap();
-            let read = whole(reader.map(Result::unwrap).collect());
+            let read = whole(&reader.map(Result::unwrap).collect::<Vec<_>>());
             assert_eq!((read.num_rows(), read.column(1)), (2500, told.column(1)), "{unload:?}");
             std::fs::remove_file(&path).unwrap();
         }
