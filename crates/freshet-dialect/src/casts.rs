@@ -103,9 +103,8 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
                 from if from.is_text() => {
                     numbers::read_decimal(value.str()).and_then(|(digits, at)| numbers::rescale(digits, at, scale.into()))
                 }
-                Kind::Real => {
-                    numbers::read_decimal(&format!("{:?}", value.float())).and_then(|_| numbers::double_to_decimal(value.float(), scale))
-                }
+                #[expect(clippy::cast_possible_truncation, reason = "a real kept as a double")]
+                Kind::Real => numbers::real_to_decimal(value.float() as f32, scale),
                 Kind::Double => numbers::double_to_decimal(value.float(), scale),
                 Kind::Decimal(_, at) => numbers::rescale(value.decimal(), (*at).into(), scale.into()),
                 Kind::Boolean => numbers::rescale(i128::from(value.int()), 0, scale.into()),
@@ -176,7 +175,8 @@ pub(crate) fn cast(value: &Value, from: &Kind, to: &Kind) -> Result<Value, Error
             _ => {
                 let (micros, _, zone) = moments::read_clock(value.str()).ok_or_else(failed)?;
                 let zone = moments::zone_name(zone.unwrap_or("UTC")).map_err(|_| failed())?;
-                Value::Zoned(moments::round(moments::instant(micros, &zone)?, *precision), zone)
+                let instant = moments::written(micros, &zone)?.ok_or_else(failed)?;
+                Value::Zoned(moments::round(instant, *precision), zone)
             }
         },
         Kind::Array(to) => match from {

@@ -67,7 +67,6 @@ pub(crate) fn of(name: &str) -> Option<Folding> {
         "geometric_mean" => skipping(|rows, _| Ok(geometric(&rows))),
         "skewness" => skipping(|rows, _| Ok(skewness(&rows))),
         "kurtosis" => skipping(|rows, _| Ok(kurtosis(&rows))),
-        "entropy" => skipping(entropy),
         "approx_percentile" => folding(percentile),
         _ => return None,
     })
@@ -247,16 +246,6 @@ fn kurtosis(rows: &[Row]) -> Value {
         n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0)) * m4 / (variance * variance)
             - 3.0 * (n - 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0)),
     )
-}
-
-fn entropy(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
-    let values = numbers(&rows);
-    if values.iter().any(|value| *value < 0.0) {
-        return Err(fault("INVALID_FUNCTION_ARGUMENT", "entropy count argument must be non-negative"));
-    }
-    let sum: f64 = values.iter().sum();
-    let plogp: f64 = values.iter().filter(|value| **value > 0.0).map(|value| value * value.ln()).sum();
-    Ok(Value::Float(if sum > 0.0 { ((sum.ln() - plogp / sum) / std::f64::consts::LN_2).max(0.0) } else { 0.0 }))
 }
 
 /// `approx_percentile(x, p)` and `(x, weight, p)`, exactly: the value at the rank, by weight where it is given.

@@ -36,6 +36,36 @@ pub(crate) fn parse(text: &str) -> Result<Json, Error> {
     read(text).ok_or_else(|| fault("INVALID_FUNCTION_ARGUMENT", format!("Cannot convert value to JSON: '{text}'")))
 }
 
+/// The value with the members of each object in the order of their names, as `json_parse` and a literal have them.
+pub(crate) fn sorted(json: Json) -> Json {
+    match json {
+        Json::Array(items) => Json::Array(items.into_iter().map(sorted).collect()),
+        Json::Object(members) => {
+            let mut members: Vec<(String, Json)> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            members.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
+            Json::Object(members)
+        }
+        other => other,
+    }
+}
+
+/// The members in the order in which Java's `HashMap` walks them, which `json_object` shows.
+pub(crate) fn hashed(members: Vec<(String, Json)>) -> Vec<(String, Json)> {
+    let mut buckets = 16_usize;
+    while members.len() * 4 > buckets * 3 {
+        buckets *= 2;
+    }
+    let mut placed: Vec<(usize, (String, Json))> = members
+        .into_iter()
+        .map(|member| {
+            let hash = member.0.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+            ((hash ^ (hash >> 16)) as usize & (buckets - 1), member)
+        })
+        .collect();
+    placed.sort_by_key(|(bucket, _)| *bucket);
+    placed.into_iter().map(|(_, member)| member).collect()
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
@@ -185,7 +215,7 @@ impl Reader<'_> {
 pub(crate) enum Style {
     /// As `json_parse` has it: numbers as Java writes them.
     Parsed,
-    /// As `CAST(… AS json)` has it: numbers as they are, and what lies beyond the basic plane escaped.
+    /// As `CAST(… AS json)` has it: numbers as they are.
     Cast,
 }
 
@@ -202,7 +232,7 @@ fn put(json: &Json, style: Style, out: &mut String) {
         Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Json::Number(text) if style == Style::Cast => out.push_str(text),
         Json::Number(text) => out.push_str(&number(text)),
-        Json::Text(text) => quote(text, style, out),
+        Json::Text(text) => quote(text, out),
         Json::Array(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
@@ -219,7 +249,7 @@ fn put(json: &Json, style: Style, out: &mut String) {
                 if at > 0 {
                     out.push(',');
                 }
-                quote(key, style, out);
+                quote(key, out);
                 out.push(':');
                 put(value, style, out);
             }
@@ -236,8 +266,8 @@ pub(crate) fn number(text: &str) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// A text in quotes.
-fn quote(text: &str, style: Style, out: &mut String) {
+/// A text in quotes; what lies beyond the basic plane is escaped.
+fn quote(text: &str, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
         match letter {
@@ -249,7 +279,7 @@ fn quote(text: &str, style: Style, out: &mut String) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             other if u32::from(other) < 0x20 => out.push_str(&format!("\\u{:04X}", u32::from(other))),
-            other if u32::from(other) > 0xFFFF && style == Style::Cast => {
+            other if u32::from(other) > 0xFFFF => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     out.push_str(&format!("\\u{unit:04X}"));
                 }

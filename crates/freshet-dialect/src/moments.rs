@@ -106,6 +106,16 @@ pub(crate) fn instant(local: i64, name: &str) -> Result<i64, Error> {
     }
 }
 
+/// The instant of a wall clock that a text names; `None` where the zone skips it.
+pub(crate) fn written(local: i64, name: &str) -> Result<Option<i64>, Error> {
+    if let Zone::Named(tz) = zone(name)?
+        && matches!(tz.offset_from_local_datetime(&clock(local)?), LocalResult::None)
+    {
+        return Ok(None);
+    }
+    instant(local, name).map(Some)
+}
+
 /// Microseconds since 1970 as a clock.
 pub(crate) fn clock(micros: i64) -> Result<NaiveDateTime, Error> {
     DateTime::from_timestamp_micros(micros)
@@ -254,7 +264,7 @@ pub(crate) fn read_clock(text: &str) -> Option<(i64, usize, Option<&str>)> {
         Some(rest) => (rest, true),
         None => (text.strip_prefix('+').unwrap_or(text), false),
     };
-    let (day_text, rest) = match body.find([' ', 'T']) {
+    let (day_text, rest) = match body.find(' ') {
         Some(at) => (&body[..at], body[at + 1..].trim_start()),
         None => (body, ""),
     };

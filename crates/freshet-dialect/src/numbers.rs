@@ -2,8 +2,17 @@
 
 /// `Double.toString`: plain between a thousandth and ten million, otherwise `1.5E10`.
 pub(crate) fn double_text(value: f64) -> String {
-    let digits = format!("{:e}", value.abs());
-    java(value, &digits, value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7))
+    java(value, &shortest(value.abs()), value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7))
+}
+
+/// The shortest digits that are the number's own; where one is enough, the nearer of two is taken, as Java does.
+fn shortest(value: f64) -> String {
+    let digits = format!("{value:e}");
+    if digits.find('e') != Some(1) {
+        return digits;
+    }
+    let two = format!("{value:.1e}");
+    if two.parse() == Ok(value) { two.replace(".0e", "e") } else { digits }
 }
 
 /// `Float.toString`.
@@ -14,7 +23,7 @@ pub(crate) fn real_text(value: f32) -> String {
 
 /// `CAST(double AS varchar)`: always with an exponent, `1.0E0`.
 pub(crate) fn double_cast(value: f64) -> String {
-    java(value, &format!("{:e}", value.abs()), true)
+    java(value, &shortest(value.abs()), true)
 }
 
 /// `CAST(real AS varchar)`.
@@ -111,18 +120,16 @@ pub(crate) fn divide(value: i128, by: i128) -> i128 {
     if rest.unsigned_abs() * 2 >= by.unsigned_abs() { quotient + if (value < 0) == (by < 0) { 1 } else { -1 } } else { quotient }
 }
 
-/// A double as a decimal of a scale, from its exact value.
+/// A double as a decimal of a scale, from the shortest text that is its own, half away from zero.
 pub(crate) fn double_to_decimal(value: f64, scale: u8) -> Option<i128> {
-    if !value.is_finite() {
-        return None;
-    }
-    let exact = format!("{value:.60}");
-    let (whole, fraction) = exact.split_once('.')?;
-    let kept = &fraction[..usize::from(scale)];
-    let up = fraction.as_bytes()[usize::from(scale)] >= b'5';
-    let digits: i128 = format!("{}{kept}", whole.trim_start_matches('-')).parse().ok()?;
-    let digits = digits + i128::from(up);
-    Some(if whole.starts_with('-') { -digits } else { digits })
+    let (digits, at) = read_decimal(&format!("{value:e}"))?;
+    rescale(digits, at, scale.into())
+}
+
+/// A real as a decimal of a scale.
+pub(crate) fn real_to_decimal(value: f32, scale: u8) -> Option<i128> {
+    let (digits, at) = read_decimal(&format!("{value:e}"))?;
+    rescale(digits, at, scale.into())
 }
 
 /// A decimal as the nearest double.
@@ -164,6 +171,9 @@ mod tests {
             (0.001, "0.001", "1.0E-3"),
             (-7.5853e-4, "-7.5853E-4", "-7.5853E-4"),
             (0.0, "0.0", "0E0"),
+            (1e-323, "9.9E-324", "9.9E-324"),
+            (f64::from_bits(1), "4.9E-324", "4.9E-324"),
+            (1e23, "1.0E23", "1.0E23"),
         ] {
             assert_eq!((double_text(value), double_cast(value)), (text.to_owned(), cast.to_owned()));
         }
@@ -175,6 +185,6 @@ mod tests {
         assert_eq!(rescale(-125, 2, 1), Some(-13));
         assert_eq!(rescale(5, 0, 2), Some(500));
         assert_eq!(read_decimal("-12.50e1"), Some((-1250, 1)));
-        assert_eq!(double_to_decimal(1.005, 2), Some(100));
+        assert_eq!((double_to_decimal(1.005, 2), double_to_decimal(1e-300, 2), double_to_decimal(f64::NAN, 2)), (Some(101), Some(0), None));
     }
 }

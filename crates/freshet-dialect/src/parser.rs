@@ -2,6 +2,7 @@
 //! clauses, lambdas and `UNNEST`. What it builds of its own are calls of functions whose names begin with `$`.
 
 mod json_clauses;
+mod tokens;
 
 use std::any::TypeId;
 use std::ops::ControlFlow;
@@ -13,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, missing, refuse};
 use json_clauses::parse_json_function;
@@ -104,6 +105,7 @@ impl Dialect for Athena {
         match &second.token {
             Token::LParen => match name.as_str() {
                 "cast" | "try_cast" => Some(parse_cast(parser, &name)),
+                "trim" => parse_bare_trim(parser),
                 "json_object" | "json_array" | "json_value" | "json_query" | "json_exists" | "json_objectagg" | "json_arrayagg" => {
                     parse_json_function(parser, &name)
                 }
@@ -179,6 +181,28 @@ fn parse_cast(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
     let kind = type_text(parser)?;
     parser.expect_token(&Token::RParen)?;
     Ok(call(if name == "cast" { "$cast" } else { "$try_cast" }, vec![value, text(kind)]))
+}
+
+/// `TRIM(LEADING FROM text)`, which sqlparser has not; `None` leaves the other forms to it.
+fn parse_bare_trim(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let is = |at: usize, keyword: Keyword| matches!(&parser.peek_nth_token_ref(at).token, Token::Word(word) if word.quote_style.is_none() && word.keyword == keyword);
+    let side = match (is(2, Keyword::LEADING), is(2, Keyword::TRAILING), is(2, Keyword::BOTH)) {
+        (true, ..) => "ltrim",
+        (_, true, _) => "rtrim",
+        (.., true) => "$trim",
+        _ => return None,
+    };
+    if !is(3, Keyword::FROM) {
+        return None;
+    }
+    for _ in 0..4 {
+        parser.next_token();
+    }
+    let value = match parser.parse_expr() {
+        Ok(value) => value,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(parser.expect_token(&Token::RParen).map(|_| call(side.trim_start_matches('$'), vec![value])))
 }
 
 /// A type's words up to the parenthesis or comma that ends it.
@@ -258,7 +282,7 @@ pub(crate) fn parse(sql: &str, parameters: &[String]) -> Result<Query, Error> {
             format!("Incorrect number of parameters: expected {places} but found {}", parameters.len()),
         ));
     }
-    let tokens = rows_in_parentheses(tokens);
+    let tokens = tokens::rows_in_parentheses(tokens::tables_as_queries(tokens::numbers(sql, tokens)?));
     let mut parser = Parser::new(&Athena).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
     let first = parser.peek_token();
     if !matches!(&first.token, Token::LParen)
@@ -340,115 +364,4 @@ fn place(error: &ParserError) -> Error {
         return syntax(&format!("line {}: {message}", at.replace(", Column: ", ":")));
     }
     syntax(&text)
-}
-
-/// Puts each row of `VALUES 1, 2` into parentheses, which sqlparser asks for.
-fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let sign = |token: Token, like: &TokenWithSpan| TokenWithSpan { token, span: like.span };
-    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    // For each open parenthesis, where the row began that is being read, if rows are.
-    let mut open: Vec<Option<usize>> = vec![None];
-    // The depths at which `ANY (VALUES …)` was made `ANY (SELECT * FROM (VALUES …))`.
-    let mut wrapped: Vec<usize> = Vec::new();
-    for token in tokens {
-        let here = open.len() - 1;
-        let ends = match &token.token {
-            Token::Comma | Token::RParen | Token::RBracket | Token::EOF | Token::SemiColon => true,
-            Token::Word(word) => {
-                word.quote_style.is_none()
-                    && matches!(
-                        word.keyword,
-                        Keyword::ORDER
-                            | Keyword::LIMIT
-                            | Keyword::UNION
-                            | Keyword::EXCEPT
-                            | Keyword::INTERSECT
-                            | Keyword::OFFSET
-                            | Keyword::FETCH
-                    )
-            }
-            _ => false,
-        };
-        if let (Some(start), true) = (open[here], ends) {
-            if !is_one_group(&out[start..]) && out[start..].iter().any(|token| !matches!(token.token, Token::Whitespace(_))) {
-                let place = sign(Token::LParen, &token);
-                out.insert(start, place);
-                out.push(sign(Token::RParen, &token));
-            }
-            open[here] = (token.token == Token::Comma).then(|| out.len() + 1);
-        }
-        match &token.token {
-            Token::LParen | Token::LBracket => open.push(None),
-            Token::RParen | Token::RBracket if open.len() > 1 => {
-                open.pop();
-                if wrapped.last() == Some(&open.len()) {
-                    wrapped.pop();
-                    out.push(sign(Token::RParen, &token));
-                }
-            }
-            Token::Word(word)
-                if word.quote_style.is_none()
-                    && word.keyword == Keyword::VALUES
-                    && !matches!(
-                        out.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_))).map(|token| &token.token),
-                        Some(Token::Period)
-                    ) =>
-            {
-                let before: Vec<&Token> =
-                    out.iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).take(2).collect();
-                if matches!(before.as_slice(), [Token::LParen, Token::Word(word)] if matches!(word.keyword, Keyword::ANY | Keyword::ALL | Keyword::SOME))
-                {
-                    for token_text in [
-                        Token::make_keyword("SELECT"),
-                        Token::Whitespace(Whitespace::Space),
-                        Token::Mul,
-                        Token::Whitespace(Whitespace::Space),
-                        Token::make_keyword("FROM"),
-                        Token::LParen,
-                    ] {
-                        out.push(sign(token_text, &token));
-                    }
-                    wrapped.push(here);
-                }
-                out.push(token);
-                open[here] = Some(out.len());
-                continue;
-            }
-            _ => {}
-        }
-        out.push(token);
-    }
-    if let Some(start) = open.last().copied().flatten()
-        && let Some(last) = out.last().cloned()
-        && out.len() > start
-        && !is_one_group(&out[start..])
-    {
-        out.insert(start, sign(Token::LParen, &last));
-        out.push(sign(Token::RParen, &last));
-    }
-    out
-}
-
-/// Whether tokens are one pair of parentheses around a row, and not around a query.
-fn is_one_group(tokens: &[TokenWithSpan]) -> bool {
-    let tokens: Vec<&Token> = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).collect();
-    if tokens.first() != Some(&&Token::LParen) {
-        return false;
-    }
-    if matches!(tokens.get(1), Some(Token::Word(word)) if word.quote_style.is_none() && matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::WITH))
-    {
-        return false;
-    }
-    let mut depth = 0;
-    for (at, token) in tokens.iter().enumerate() {
-        match token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return at + 1 == tokens.len();
-        }
-    }
-    false
 }

@@ -55,7 +55,6 @@ pub(super) const NAMES: &[&str] = &[
     "geometric_mean",
     "skewness",
     "kurtosis",
-    "entropy",
     "bitwise_and_agg",
     "bitwise_or_agg",
     "bitwise_xor_agg",
@@ -239,7 +238,10 @@ impl Binder {
                 self.gathered(name, args, result, clauses)
             }
             ("listagg", [text, rest @ ..]) if rest.len() <= 1 && text.is_text() && rest.iter().all(Kind::is_text) => {
-                let args = args.into_iter().map(|arg| self.coerce(arg, &Kind::Varchar(None))).collect::<Result<Vec<_>, _>>()?;
+                let mut args = args.into_iter().map(|arg| self.coerce(arg, &Kind::Varchar(None))).collect::<Result<Vec<_>, _>>()?;
+                if args.len() == 1 {
+                    args.push(self.coerce(literals::text(""), &Kind::Varchar(None))?);
+                }
                 self.gathered(name, args, Kind::Varchar(None), clauses)
             }
             ("map_agg", [key, value]) => {
@@ -303,7 +305,7 @@ impl Binder {
                 let wide = Bound { expr: clauses.call(udf, args), kind: Kind::Double };
                 self.cast(wide, &kind)
             }
-            ("geometric_mean" | "skewness" | "kurtosis" | "entropy", [kind]) if kind.is_number() => {
+            ("geometric_mean" | "skewness" | "kurtosis", [kind]) if kind.is_number() => {
                 let args = vec![self.coerce(args.remove(0), &Kind::Double)?];
                 self.gathered(name, args, Kind::Double, clauses)
             }

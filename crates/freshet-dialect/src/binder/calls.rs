@@ -125,7 +125,13 @@ impl Binder {
             }
             ("$interval", args) => literals::interval(args)?,
             ("try", [value]) => self.attempt(value, scope)?,
-            ("typeof", [value]) => literals::text(&self.expr(value, scope)?.kind.to_string()),
+            ("typeof", [value]) => {
+                // The value stays, so that an aggregation in it still groups.
+                let value = self.expr(value, scope)?;
+                let call = Call { args: vec![value.kind], result: Kind::Varchar(None), lambdas: Vec::new() };
+                let body = |_: &[Value], call: &Call| Ok(Value::from(call.args[0].to_string()));
+                Bound { expr: of_values("typeof", body, call, false, vec![value.expr]), kind: Kind::Varchar(None) }
+            }
             ("coalesce", args) if args.len() > 1 => {
                 let values = args.iter().map(|arg| self.expr(arg, scope)).collect::<Result<Vec<_>, _>>()?;
                 self.coalesce(values).map_err(|error| at(error, ast))?
@@ -185,6 +191,17 @@ impl Binder {
             ("current_date", []) => literals::constant(Value::Int(self.now.div_euclid(crate::moments::DAY)), Kind::Date)?,
             ("current_timestamp" | "now", []) => {
                 literals::constant(Value::Zoned(crate::moments::round(self.now, 3), "UTC".into()), Kind::Zoned(3))?
+            }
+            ("current_timestamp" | "localtimestamp", [Ast::Value(precision)]) => {
+                let precision: u8 = precision.value.to_string().parse().map_err(|_| wrong("a precision"))?;
+                if precision > 6 {
+                    return Err(missing(format!("{name} of more than six decimals")));
+                }
+                let now = crate::moments::round(self.now, precision);
+                match name {
+                    "localtimestamp" => literals::constant(Value::Int(now), Kind::Timestamp(precision))?,
+                    _ => literals::constant(Value::Zoned(now, "UTC".into()), Kind::Zoned(precision))?,
+                }
             }
             ("localtimestamp", []) => literals::constant(Value::Int(crate::moments::round(self.now, 3)), Kind::Timestamp(3))?,
             ("localtime", []) => {
@@ -317,6 +334,12 @@ impl Binder {
             }
             let (a, b) = (self.coerce(a, &both)?, self.coerce(b, &both)?);
             return self.join_two(a, b);
+        }
+        if matches!((&a.kind, &b.kind), (Kind::Array(_), Kind::Unknown) | (Kind::Unknown, Kind::Array(_))) {
+            return Err(refuse(
+                "AMBIGUOUS_FUNCTION_CALL",
+                "Could not choose a best candidate operator. Explicit type casts must be added.",
+            ));
         }
         self.resolve("$concat", vec![a, b])
     }

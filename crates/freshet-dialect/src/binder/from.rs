@@ -214,7 +214,8 @@ impl Binder {
         let [catalog, schema, table] = path.as_slice() else {
             return Err(Error::Syntax { message: format!("Too many dots in table name: {}", parts.join(".")) });
         };
-        let qualifier = vec![table.clone(), schema.clone(), catalog.clone()];
+        // A column is called by as much of its table's name as the query gives.
+        let qualifier: Vec<String> = parts.iter().rev().cloned().collect();
         if schema == "information_schema" {
             return self.information_table(catalog, table, &qualifier);
         }

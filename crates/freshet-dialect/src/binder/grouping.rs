@@ -41,14 +41,14 @@ impl Binder {
         for expr in exprs {
             let sets: Vec<Vec<usize>> = match expr {
                 Ast::GroupingSets(sets) => {
-                    sets.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<_, _>>()?
+                    sets.iter().map(|set| self.columns_of(set, &inner, &mut groups.keys)).collect::<Result<_, _>>()?
                 }
                 Ast::Rollup(parts) => {
-                    let parts = parts.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<Vec<_>, _>>()?;
+                    let parts = parts.iter().map(|set| self.columns_of(set, &inner, &mut groups.keys)).collect::<Result<Vec<_>, _>>()?;
                     (0..=parts.len()).rev().map(|count| parts[..count].concat()).collect()
                 }
                 Ast::Cube(parts) => {
-                    let parts = parts.iter().map(|set| self.keys(set, items, &inner, &mut groups.keys)).collect::<Result<Vec<_>, _>>()?;
+                    let parts = parts.iter().map(|set| self.columns_of(set, &inner, &mut groups.keys)).collect::<Result<Vec<_>, _>>()?;
                     (0..1_usize << parts.len())
                         .rev()
                         .map(|mask| {
@@ -72,6 +72,21 @@ impl Binder {
             set.dedup();
         }
         Ok(Some(groups))
+    }
+
+    /// The members of a grouping set, which are columns.
+    fn columns_of(&self, members: &[Ast], scope: &Scope, keys: &mut Vec<Bound>) -> Result<Vec<usize>, Error> {
+        for member in members {
+            if !matches!(member, Ast::Identifier(_) | Ast::CompoundIdentifier(_) | Ast::Nested(_))
+                || !matches!(self.expr(member, scope)?.expr, Expr::Column(_))
+            {
+                return Err(refuse(
+                    "INVALID_COLUMN_REFERENCE",
+                    format!("{}GROUP BY expression must be a column reference: {member}", super::place(member)),
+                ));
+            }
+        }
+        self.keys(members, &[], scope, keys)
     }
 
     fn keys(&self, members: &[Ast], items: &[Bound], scope: &Scope, keys: &mut Vec<Bound>) -> Result<Vec<usize>, Error> {

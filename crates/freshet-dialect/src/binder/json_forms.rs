@@ -204,15 +204,19 @@ impl Binder {
                     };
                     match name {
                         Some(name) => {
-                            if unique && members.iter().any(|(known, _)| *known == name) {
-                                return Err(fault("INVALID_FUNCTION_ARGUMENT", "duplicate key passed to JSON_OBJECT function"));
+                            if members.iter().any(|(known, _)| *known == name) {
+                                return Err(if unique {
+                                    fault("INVALID_FUNCTION_ARGUMENT", "duplicate key passed to JSON_OBJECT function")
+                                } else {
+                                    fault("NOT_SUPPORTED", "cannot construct a JSON object with duplicate key")
+                                });
                             }
                             members.push((name, item));
                         }
                         None => items.push(item),
                     }
                 }
-                out.push(Value::from(json::write(&if object { Json::Object(members) } else { Json::Array(items) }, json::Style::Parsed)));
+                out.push(Value::from(json::write(&if object { Json::Object(json::hashed(members)) } else { Json::Array(items) }, json::Style::Cast)));
             }
             Ok(ColumnarValue::Array(write(out, &kind)?))
         });

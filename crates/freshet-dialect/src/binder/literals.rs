@@ -111,7 +111,7 @@ fn typed_literal(name: &str, content: &str) -> Result<Bound, Error> {
         "char" => constant(Value::from(content.trim_end_matches(' ')), Kind::Char(u32::try_from(content.chars().count()).unwrap_or(1))),
         "json" => {
             let parsed = json::read(content).ok_or_else(|| invalid("json", content))?;
-            constant(Value::from(json::write(&parsed, json::Style::Parsed)), Kind::Json)
+            constant(Value::from(json::write(&json::sorted(parsed), json::Style::Parsed)), Kind::Json)
         }
         "date" => {
             let value = casts::cast(&Value::from(content), &Kind::Varchar(None), &Kind::Date).map_err(|_| invalid("date", content))?;
@@ -142,7 +142,7 @@ fn timestamp(content: &str) -> Result<Bound, Error> {
         None => constant(Value::Int(micros), Kind::Timestamp(precision)),
         Some(zone) => {
             let zone: Arc<str> = moments::zone_name(zone).map_err(|_| invalid("timestamp", content))?;
-            let instant = moments::instant(micros, &zone).map_err(|_| invalid("timestamp", content))?;
+            let instant = moments::written(micros, &zone).ok().flatten().ok_or_else(|| invalid("timestamp", content))?;
             constant(Value::Zoned(instant, zone), Kind::Zoned(precision))
         }
     }

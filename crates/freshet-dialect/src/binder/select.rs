@@ -45,7 +45,10 @@ impl Binder {
                     .and_then(|at| items.get(at))
                     .map(|item| item.bound.clone())
                     .ok_or_else(|| refuse("INVALID_COLUMN_REFERENCE", format!("ORDER BY position {at} is not in select list")))?,
-                None => self.expr(&item.expr, &scope)?,
+                None => {
+                    refuse_grouping_of_output(&item.expr, &scope)?;
+                    self.expr(&item.expr, &scope)?
+                }
             };
             sorts.push(bound);
         }
@@ -289,6 +292,25 @@ fn named_windows(select: &Select) -> Result<HashMap<String, datafusion::sql::sql
         }
     }
     Ok(windows)
+}
+
+/// `ORDER BY grouping(x)` where `x` is the name of a column of the result.
+fn refuse_grouping_of_output(ast: &Ast, scope: &Scope) -> Result<(), Error> {
+    let found = datafusion::sql::sqlparser::ast::visit_expressions(ast, |expr| {
+        if let Ast::Function(function) = expr
+            && function.name.to_string().eq_ignore_ascii_case("grouping")
+            && super::calls::arguments(function).is_ok_and(|args| {
+                args.iter().any(|arg| name_of(arg).is_some_and(|name| scope.aliases.iter().any(|(alias, _)| *alias == name)))
+            })
+        {
+            return std::ops::ControlFlow::Break(());
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    if found.is_break() {
+        return Err(refuse("INVALID_ARGUMENTS", "Invalid reference to output of SELECT clause from grouping() expression in ORDER BY"));
+    }
+    Ok(())
 }
 
 /// Clauses that sqlparser knows and Athena does not.

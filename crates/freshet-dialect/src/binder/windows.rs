@@ -98,6 +98,12 @@ impl Binder {
         if function.filter.is_some() {
             return Err(refuse("FUNCTION_NOT_AGGREGATE", format!("{}FILTER is only for aggregations: {name}", place(ast))));
         }
+        if !matches!(name, "first_value" | "last_value" | "nth_value") && spec.window_frame.is_some() && NAMES.contains(&name) {
+            return Err(refuse("INVALID_WINDOW_FRAME", format!("{}Cannot specify window frame for {name} function", place(ast))));
+        }
+        if matches!(name, "lag" | "lead") && spec.order_by.is_empty() {
+            return Err(refuse("MISSING_ORDER_BY", format!("{}{name} function requires an ORDER BY window clause", place(ast))));
+        }
         let args = arguments(function)?.into_iter().map(|arg| self.expr(arg, scope)).collect::<Result<Vec<_>, _>>()?;
         self.window_call(name, args, over, nulls, ast)
     }

@@ -52,33 +52,23 @@ fn element_at(v: &[Value], _: &Call) -> Answer {
 }
 
 fn position(v: &[Value], _: &Call) -> Answer {
-    let instance = v.get(2).map_or(1, Value::int);
-    if instance == 0 {
-        return Err(fault("INVALID_FUNCTION_ARGUMENT", "array_position cannot take a 0-valued instance argument."));
-    }
-    let mut places: Vec<usize> =
-        v[0].list().iter().enumerate().filter(|(_, item)| equal(item, &v[1]) == Some(true)).map(|(at, _)| at).collect();
-    if instance < 0 {
-        places.reverse();
-    }
-    let found = usize::try_from(instance.unsigned_abs() - 1).ok().and_then(|at| places.get(at));
-    Ok(Value::Int(found.map_or(0, |at| i64::try_from(*at).unwrap_or(0) + 1)))
+    let found = v[0].list().iter().position(|item| equal(item, &v[1]) == Some(true));
+    Ok(Value::Int(found.map_or(0, |at| i64::try_from(at).unwrap_or(0) + 1)))
 }
 
 fn extreme(items: &[Value], wanted: Ordering) -> Answer {
-    let Some(mut best) = items.first() else { return Ok(Value::Null) };
     if items.iter().any(Value::is_null) {
         return Ok(Value::Null);
     }
+    let is_nan = |item: &Value| matches!(item, Value::Float(value) if value.is_nan());
+    let mut best: Option<&Value> = None;
     for item in items {
-        if matches!(item, Value::Float(value) if value.is_nan()) {
-            return Ok(item.clone());
-        }
-        if order(item, best) == wanted {
-            best = item;
+        // NaN is the answer only where there is nothing else.
+        if best.is_none_or(|best| is_nan(best) || (!is_nan(item) && order(item, best) == wanted)) {
+            best = Some(item);
         }
     }
-    Ok(best.clone())
+    Ok(best.cloned().unwrap_or(Value::Null))
 }
 
 fn slice(v: &[Value], _: &Call) -> Answer {
@@ -349,7 +339,6 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("array_max", "array(T) -> T", |v, _| extreme(v[0].list(), Ordering::Greater)),
     strict("array_min", "array(T) -> T", |v, _| extreme(v[0].list(), Ordering::Less)),
     strict("array_position", "array(T), T -> bigint", position),
-    strict("array_position", "array(T), T, bigint -> bigint", position),
     strict("array_sort", "array(T) -> array(T)", sort),
     strict("array_sort", "array(T), fn(T, T):bigint -> array(T)", sort_by),
     nullable("array_join", "array(T), varchar -> varchar", join),

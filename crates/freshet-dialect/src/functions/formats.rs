@@ -35,10 +35,7 @@ fn format(local: i64, pattern: &str) -> Result<String, Error> {
             out.push(letter);
             continue;
         }
-        let Some(code) = letters.next() else {
-            out.push('%');
-            break;
-        };
+        let Some(code) = letters.next() else { break };
         let text = match code {
             'a' => day_name(clock.weekday().num_days_from_monday())[..3].to_owned(),
             'b' => month_name(clock.month())[..3].to_owned(),

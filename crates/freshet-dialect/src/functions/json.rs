@@ -2,7 +2,7 @@
 
 use super::json_path::{at, steps};
 use crate::error::{Error, fault};
-use crate::json::{Json, Style, parse, read, write};
+use crate::json::{Json, Style, parse, read, sorted, write};
 use crate::kinds::Kind;
 use crate::scalar::Call;
 use crate::signatures::{Entry, strict};
@@ -54,8 +54,8 @@ fn array_get(v: &[Value], _: &Call) -> Answer {
         usize::try_from(index.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back))
     };
     Ok(match place.and_then(|place| items.into_iter().nth(place)) {
-        // A text comes without its quotes, and so is no JSON: Trino has it so.
-        Some(Json::Text(text)) => Value::from(text),
+        // A text comes without its quotes, and so is no JSON; a number comes as it stands: Trino has it so.
+        Some(Json::Text(text) | Json::Number(text)) => Value::from(text),
         Some(Json::Null) | None => Value::Null,
         Some(other) => Value::from(write(&other, Style::Parsed)),
     })
@@ -82,7 +82,7 @@ fn is_scalar(v: &[Value], _: &Call) -> Answer {
 
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
-    strict("json_parse", "varchar -> json", |v, _| Ok(Value::from(write(&parse(v[0].str())?, Style::Parsed)))),
+    strict("json_parse", "varchar -> json", |v, _| Ok(Value::from(write(&sorted(parse(v[0].str())?), Style::Parsed)))),
     strict("json_format", "json -> varchar", |v, _| Ok(Value::from(v[0].str()))),
     strict("json_extract", "varchar, varchar -> json", extract),
     strict("json_extract", "json, varchar -> json", extract),

@@ -46,68 +46,43 @@ fn bad(path: &str) -> Error {
 
 /// Reads `$.a.b[0]["c"]`.
 pub(crate) fn steps(path: &str) -> Result<Vec<Step>, Error> {
-    let mut rest = path.strip_prefix('$').unwrap_or(path);
-    if !path.starts_with('$') {
-        // Without a `$` the path is a member's name, as Trino has it.
-        if path.is_empty() || path.starts_with(['.', '[']) {
-            return Err(bad(path));
-        }
-        rest = path;
-        let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        let mut steps = vec![Step::Member(rest[..end].to_owned())];
-        steps.extend(more(&rest[end..], path)?);
-        return Ok(steps);
-    }
-    more(rest, path)
-}
-
-fn more(mut rest: &str, path: &str) -> Result<Vec<Step>, Error> {
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut rest = path.strip_prefix('$').ok_or_else(|| bad(path))?;
     let mut steps = Vec::new();
     while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("..") {
-            return Err(if after.is_empty() { bad(path) } else { missing(format!("JSON path '{path}'")) });
-        }
         if let Some(after) = rest.strip_prefix('.') {
-            let end = after.find(['.', '[']).unwrap_or(after.len());
-            let name = &after[..end];
-            if name == "*" {
-                return Err(missing(format!("JSON path '{path}'")));
-            }
-            if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || "_-:@$/\\".contains(c)) {
+            let end = after.find(|letter| !is_word(letter) && letter != ':').unwrap_or(after.len());
+            if end == 0 {
                 return Err(bad(path));
             }
-            steps.push(Step::Member(name.to_owned()));
+            steps.push(Step::Member(after[..end].to_owned()));
             rest = &after[end..];
-        } else if let Some(after) = rest.strip_prefix('[') {
-            if let Some(quote) = after.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-                let mut name = String::new();
-                let mut letters = after[1..].char_indices();
-                let mut end = None;
-                while let Some((at, letter)) = letters.next() {
-                    if letter == '\\' {
-                        name.extend(letters.next().map(|(_, letter)| letter));
-                    } else if letter == quote {
-                        end = Some(at + 2);
+        } else if let Some(after) = rest.strip_prefix("[\"") {
+            let mut name = String::new();
+            let mut letters = after.char_indices();
+            let mut end = None;
+            while let Some((at, letter)) = letters.next() {
+                match letter {
+                    '\\' => match letters.next() {
+                        Some((_, letter @ ('"' | '\\'))) => name.push(letter),
+                        _ => return Err(bad(path)),
+                    },
+                    '"' => {
+                        end = Some(at + 1);
                         break;
-                    } else {
-                        name.push(letter);
                     }
+                    other => name.push(other),
                 }
-                steps.push(Step::Member(name));
-                rest = end.and_then(|end| after[end..].strip_prefix(']')).ok_or_else(|| bad(path))?;
-            } else {
-                let end = after.find(']').ok_or_else(|| bad(path))?;
-                let inside = after[..end].trim();
-                steps.push(match inside.parse::<i64>() {
-                    Ok(at) => Step::Item(at),
-                    Err(_) if inside == "*" => return Err(missing(format!("JSON path '{path}'"))),
-                    Err(_) if inside.chars().all(|c| c.is_alphanumeric() || c == '_') && !inside.is_empty() => {
-                        Step::Member(inside.to_owned())
-                    }
-                    Err(_) => return Err(bad(path)),
-                });
-                rest = &after[end + 1..];
             }
+            steps.push(Step::Member(name));
+            rest = end.and_then(|end| after[end..].strip_prefix(']')).ok_or_else(|| bad(path))?;
+        } else if let Some(after) = rest.strip_prefix('[') {
+            let (inside, after) = after.split_once(']').ok_or_else(|| bad(path))?;
+            if inside.is_empty() || !inside.chars().all(is_word) {
+                return Err(bad(path));
+            }
+            steps.push(inside.parse().map_or_else(|_| Step::Member(inside.to_owned()), Step::Item));
+            rest = after;
         } else {
             return Err(bad(path));
         }
@@ -141,7 +116,7 @@ pub(crate) fn parse(path: &str) -> Result<Path, Error> {
         Some(rest) => (true, rest.trim()),
         None => match text.strip_prefix("strict") {
             Some(rest) => (false, rest.trim()),
-            None => (true, text),
+            None => return Err(Error::Syntax { message: "missing {'lax', 'strict'} at '$'".to_owned() }),
         },
     };
     let mut rest = text.strip_prefix('$').ok_or_else(|| missing(format!("JSON path '{path}'")))?;

@@ -416,6 +416,8 @@ fn trim_with(v: &[Value], left: bool, right: bool) -> Answer {
 
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
+    strict("lower", "char -> char", |v, _| Ok(each(v[0].str(), lower))),
+    strict("upper", "char -> char", |v, _| Ok(each(v[0].str(), upper))),
     strict("lower", "varchar(x) -> varchar(x)", |v, _| Ok(each(v[0].str(), lower))),
     strict("upper", "varchar(x) -> varchar(x)", |v, _| Ok(each(v[0].str(), upper))),
     strict("length", "char -> bigint", |v, call| {
@@ -431,7 +433,6 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("strpos", "varchar, varchar -> bigint", |v, _| position(v[0].str(), v[1].str(), 1)),
     strict("strpos", "varchar, varchar, bigint -> bigint", |v, _| position(v[0].str(), v[1].str(), v[2].int())),
     strict("starts_with", "varchar, varchar -> boolean", |v, _| Ok(Value::Bool(v[0].str().starts_with(v[1].str())))),
-    strict("ends_with", "varchar, varchar -> boolean", |v, _| Ok(Value::Bool(v[0].str().ends_with(v[1].str())))),
     strict("trim", "char -> varchar", |v, _| Ok(Value::from(v[0].str().trim_matches(is_space)))),
     strict("ltrim", "char -> varchar", |v, _| Ok(Value::from(v[0].str().trim_start_matches(is_space)))),
     strict("rtrim", "char -> varchar", |v, _| Ok(Value::from(v[0].str().trim_end_matches(is_space)))),

@@ -70,7 +70,7 @@ fn parse_json_build(parser: &mut Parser, name: &str) -> Result<Expr, ParserError
             if keyed {
                 parser.next_token();
             }
-            members.push(parser.parse_subexpr(20)?);
+            members.push(key(parser)?);
             if !parser.consume_token(&Token::Colon) && !word(parser, "value") {
                 return parser.expected("VALUE or ':'", parser.peek_token());
             }
@@ -91,6 +91,31 @@ fn parse_json_build(parser: &mut Parser, name: &str) -> Result<Expr, ParserError
     let mut args = vec![text(nulls), text(unique), text(returning)];
     args.append(&mut members);
     Ok(call(&format!("${name}"), args))
+}
+
+/// A member's name before its colon, which sqlparser would take for the way into a value.
+fn key(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let plain = |token: &Token| matches!(token, Token::SingleQuotedString(_) | Token::Word(_));
+    if parser.peek_nth_token_ref(1).token == Token::Colon && plain(&parser.peek_token_ref().token) {
+        let token = parser.next_token();
+        return Ok(match token.token {
+            Token::SingleQuotedString(name) => text(name),
+            Token::Word(word) => Expr::Identifier(word.into_ident(token.span)),
+            _ => return parser.expected("a member's name", token),
+        });
+    }
+    if let (Token::Word(table), Token::Period, Token::Word(column), Token::Colon) = (
+        parser.peek_token_ref().token.clone(),
+        &parser.peek_nth_token_ref(1).token,
+        parser.peek_nth_token_ref(2).token.clone(),
+        &parser.peek_nth_token_ref(3).token,
+    ) {
+        let span = parser.next_token().span;
+        parser.next_token();
+        parser.next_token();
+        return Ok(Expr::CompoundIdentifier(vec![table.into_ident(span), column.into_ident(span)]));
+    }
+    parser.parse_subexpr(20)
 }
 
 fn word_ahead(parser: &Parser, expected: &str) -> bool {
