@@ -32,6 +32,7 @@ use crate::error::{Error, refuse};
 use crate::kinds::Kind;
 
 pub(crate) use calls::special_forms;
+pub(crate) use windows::row_number;
 
 /// An expression with its type.
 #[derive(Debug, Clone)]
@@ -106,6 +107,7 @@ pub(crate) struct Binder {
     pub(crate) now: i64,
     pub(crate) next: Cell<usize>,
     pub(crate) kinds: RefCell<HashMap<String, Kind>>,
+    pub(crate) names: crate::decorrelate::Names,
 }
 
 impl Binder {

@@ -296,7 +296,7 @@ pub(crate) fn to_json(value: &Value, kind: &Kind) -> Result<Json, Error> {
 pub(crate) fn from_json(json: &Json, to: &Kind) -> Result<Value, Error> {
     let failed = || fault("INVALID_CAST_ARGUMENT", format!("Cannot cast '{}' to {to}", json::write(json, json::Style::Parsed)));
     if *to == Kind::Json {
-        return Ok(Value::from(json::write(json, json::Style::Parsed)));
+        return Ok(Value::from(json::write(json, json::Style::Part)));
     }
     Ok(match (json, to) {
         (Json::Null, _) => Value::Null,

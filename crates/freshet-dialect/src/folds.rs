@@ -27,6 +27,12 @@ pub(crate) fn of(name: &str) -> Option<Folding> {
             shrink: Some(keep_first),
             skips_null: true,
         },
+        "single_value" => folding(|rows, _| {
+            if rows.len() > 1 {
+                return Err(fault("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"));
+            }
+            Ok(firsts(rows).pop().unwrap_or(Value::Null))
+        }),
         "max" => Folding {
             fold: |rows, _| Ok(best(&rows, 0, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())),
             shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Greater)),

@@ -51,6 +51,13 @@ pub(crate) fn result(name: &str, args: &[Kind], plain: Kind) -> Kind {
         ("round", [Kind::Decimal(p, s), _]) => Kind::Decimal((p + 1).min(38), *s),
         ("ceiling" | "ceil" | "floor", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s + s.min(&1)).clamp(1, 38), 0),
         ("truncate", [Kind::Decimal(p, s)]) => Kind::Decimal((p - s).max(1), 0),
+        ("replace" | "regexp_replace", [Kind::Varchar(x), Kind::Varchar(_)]) => Kind::Varchar(*x),
+        ("replace", [Kind::Varchar(x), Kind::Varchar(_), Kind::Varchar(z)]) => {
+            Kind::Varchar(x.zip(*z).and_then(|(x, z)| z.checked_mul(x + 1)?.checked_add(x)))
+        }
+        ("regexp_replace", [Kind::Varchar(x), Kind::Varchar(_), Kind::Varchar(z)]) => {
+            Kind::Varchar(x.zip(*z).and_then(|(x, z)| (x.checked_mul(z)? / 2).max(z).checked_mul(x + 1)?.checked_add(x)))
+        }
         ("from_unixtime_nanos", _) => Kind::Zoned(6),
         ("sign", [Kind::Decimal(..)]) => Kind::Decimal(1, 0),
         _ => plain,

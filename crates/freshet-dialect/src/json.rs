@@ -215,6 +215,8 @@ impl Reader<'_> {
 pub(crate) enum Style {
     /// As `json_parse` has it: numbers as Java writes them.
     Parsed,
+    /// As a part that a cast takes out of JSON: numbers as Java writes them, and nothing escaped that need not be.
+    Part,
     /// As `CAST(… AS json)` has it: numbers as they are.
     Cast,
 }
@@ -232,7 +234,7 @@ fn put(json: &Json, style: Style, out: &mut String) {
         Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Json::Number(text) if style == Style::Cast => out.push_str(text),
         Json::Number(text) => out.push_str(&number(text)),
-        Json::Text(text) => quote(text, out),
+        Json::Text(text) => quote(text, style, out),
         Json::Array(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
@@ -249,7 +251,7 @@ fn put(json: &Json, style: Style, out: &mut String) {
                 if at > 0 {
                     out.push(',');
                 }
-                quote(key, out);
+                quote(key, style, out);
                 out.push(':');
                 put(value, style, out);
             }
@@ -266,8 +268,8 @@ pub(crate) fn number(text: &str) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// A text in quotes; what lies beyond the basic plane is escaped.
-fn quote(text: &str, out: &mut String) {
+/// A text in quotes; what lies beyond the basic plane is escaped, but not in a part.
+fn quote(text: &str, style: Style, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
         match letter {
@@ -279,7 +281,7 @@ fn quote(text: &str, out: &mut String) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             other if u32::from(other) < 0x20 => out.push_str(&format!("\\u{:04X}", u32::from(other))),
-            other if u32::from(other) > 0xFFFF => {
+            other if u32::from(other) > 0xFFFF && style != Style::Part => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     out.push_str(&format!("\\u{unit:04X}"));
                 }

@@ -24,6 +24,7 @@
 mod binder;
 mod casts;
 mod conform;
+mod decorrelate;
 mod error;
 mod folds;
 mod functions;

@@ -39,9 +39,18 @@ pub async fn plan(state: &SessionState, sql: &str, parameters: &[String]) -> Res
     let information = if asks_information { Information::load(state, &catalog).await? } else { Information::default() };
     let now = chrono::Utc::now().timestamp_micros();
     // Binding is synchronous, and holds no lock and no thread.
-    let binder =
-        Binder { tables, information, catalog, schema, now, next: std::cell::Cell::default(), kinds: std::cell::RefCell::default() };
-    binder.statement(&query)
+    let binder = Binder {
+        tables,
+        information,
+        catalog,
+        schema,
+        now,
+        next: std::cell::Cell::default(),
+        kinds: std::cell::RefCell::default(),
+        names: crate::decorrelate::Names::default(),
+    };
+    let plan = binder.statement(&query)?;
+    crate::decorrelate::resolve(plan, &binder.names)
 }
 
 /// The tables that a query names and the catalogue has; and whether it asks `information_schema`.

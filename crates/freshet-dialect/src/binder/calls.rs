@@ -99,6 +99,7 @@ impl Binder {
     }
 
     /// Forms that bind their arguments in their own way.
+    #[expect(clippy::too_many_lines, reason = "one arm a form")]
     fn special(&self, name: &str, args: &[&Ast], ast: &Ast, scope: &Scope) -> Result<Option<Bound>, Error> {
         let wrong = |expected: &str| {
             refuse("FUNCTION_NOT_FOUND", format!("{}Unexpected parameters for function {name}. Expected: {expected}", place(ast)))
@@ -115,7 +116,14 @@ impl Binder {
                         .and_then(|value| self.function("at_timezone", vec![value, literals::text("UTC")], ast))?;
                     return Ok(Some(self.cast(value, &kind).map_err(|error| at(error, ast))?));
                 }
-                let value = self.expr(value, scope)?;
+                let value = match (&kind, parsed_text(value)) {
+                    // What is parsed only to be cast keeps its members' order; a constant is parsed before that is seen.
+                    (Kind::Array(_) | Kind::Map(..) | Kind::Row(_), Some(text)) => {
+                        let text = self.expr(text, scope)?;
+                        self.function("$json_parse", vec![text], ast)?
+                    }
+                    _ => self.expr(value, scope)?,
+                };
                 self.cast(value, &kind).map_err(|error| at(error, ast))?
             }
             ("$try_cast", [value, kind]) => {
@@ -342,6 +350,20 @@ impl Binder {
             ));
         }
         self.resolve("$concat", vec![a, b])
+    }
+}
+
+/// The text that `json_parse` is called with.
+fn parsed_text(ast: &Ast) -> Option<&Ast> {
+    match ast {
+        Ast::Nested(inner) => parsed_text(inner),
+        Ast::Function(function) if function.name.to_string().eq_ignore_ascii_case("json_parse") => {
+            match arguments(function).ok()?.as_slice() {
+                [text] => Some(text),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 

@@ -76,7 +76,7 @@ impl Binder {
             Ast::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated, condition, scope),
             Ast::AnyOp { left, compare_op, right, .. } => self.comparison(left, operator(compare_op)?, right, false, scope),
             Ast::AllOp { left, compare_op, right } => self.comparison(left, operator(compare_op)?, right, true, scope),
-            Ast::Exists { subquery, negated } => self.exists(subquery, *negated, scope),
+            Ast::Exists { subquery, negated } => self.exists(subquery, *negated, condition, scope),
             Ast::Subquery(query) => self.scalar(query, scope),
             Ast::Case { operand, conditions, else_result, .. } => {
                 let operand = operand.as_ref().map(|operand| self.expr(operand, scope)).transpose()?;

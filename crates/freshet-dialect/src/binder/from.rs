@@ -1,9 +1,7 @@
 //! `FROM`: tables, views, `WITH` queries, subqueries, joins, `UNNEST` and `LATERAL`.
 
-use std::sync::Arc;
-
 use datafusion::common::{Column as PlanColumn, UnnestOptions};
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
@@ -245,21 +243,7 @@ impl Binder {
         let TableFactor::Derived { subquery, alias, .. } = right else { return Err(missing("LATERAL of this relation")) };
         let scope = Scope::new(left.columns.clone(), outer, ctes.clone());
         let relation = rename(unqualified(self.query(subquery, Some(&scope), ctes)?), alias.as_ref())?;
-        let outer_ref_columns = relation.plan.all_out_ref_exprs();
-        let plan = if outer_ref_columns.is_empty() {
-            relation.plan
-        } else {
-            LogicalPlan::Subquery(Subquery {
-                subquery: Arc::new(relation.plan),
-                outer_ref_columns,
-                spans: datafusion::common::Spans::new(),
-            })
-        };
-        let on = Expr::Literal(datafusion::common::ScalarValue::Boolean(Some(true)), None);
-        let plan = match kind {
-            JoinType::Inner => LogicalPlanBuilder::from(left.plan).cross_join(plan)?.build()?,
-            _ => LogicalPlanBuilder::from(left.plan).join_on(plan, kind, [on])?.build()?,
-        };
+        let plan = crate::decorrelate::lateral(left.plan, relation.plan, kind, &self.names)?;
         Ok(Relation { plan, columns: left.columns.into_iter().chain(relation.columns).collect() })
     }
 

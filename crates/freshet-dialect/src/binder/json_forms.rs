@@ -197,7 +197,7 @@ impl Binder {
                         Json::Null
                     } else if *formatted {
                         json::read(value.str()).ok_or_else(|| fault("JSON_INPUT_CONVERSION_ERROR", "conversion to JSON failed"))?
-                    } else if kind.is_number() || matches!(kind, Kind::Boolean | Kind::Json) || kind.is_text() {
+                    } else if kind.is_number() || *kind == Kind::Boolean || kind.is_text() {
                         casts::to_json(&value, kind)?
                     } else {
                         Json::Text(casts::cast(&value, kind, &Kind::Varchar(None))?.str().to_owned())
@@ -216,7 +216,10 @@ impl Binder {
                         None => items.push(item),
                     }
                 }
-                out.push(Value::from(json::write(&if object { Json::Object(json::hashed(members)) } else { Json::Array(items) }, json::Style::Cast)));
+                out.push(Value::from(json::write(
+                    &if object { Json::Object(json::hashed(members)) } else { Json::Array(items) },
+                    json::Style::Cast,
+                )));
             }
             Ok(ColumnarValue::Array(write(out, &kind)?))
         });

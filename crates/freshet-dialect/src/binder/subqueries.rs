@@ -31,8 +31,18 @@ fn wrap(relation: &Relation) -> Result<Subquery, Error> {
 }
 
 impl Binder {
-    pub(super) fn exists(&self, query: &Query, negated: bool, scope: &Scope) -> Result<Bound, Error> {
+    pub(super) fn exists(&self, query: &Query, negated: bool, condition: bool, scope: &Scope) -> Result<Bound, Error> {
         let relation = self.query(query, Some(scope), &scope.ctes)?;
+        if !condition && !crate::decorrelate::is_correlated(&relation.plan)? {
+            // As a value: whether one row can be counted.
+            let id = self.id(&Kind::BigInt);
+            let counted = datafusion::functions_aggregate::count::count_all().alias(&id);
+            let plan = LogicalPlanBuilder::from(relation.plan).limit(0, Some(1))?.aggregate(Vec::<Expr>::new(), vec![counted])?.build()?;
+            let subquery = Subquery { outer_ref_columns: Vec::new(), subquery: Arc::new(plan), spans: Spans::new() };
+            let count = Bound { expr: Expr::ScalarSubquery(subquery), kind: Kind::BigInt };
+            let op = if negated { Operator::Eq } else { Operator::Gt };
+            return self.compare(op, count, super::literals::number("0")?);
+        }
         Ok(Bound { expr: Expr::Exists(Exists { subquery: wrap(&relation)?, negated }), kind: Kind::Boolean })
     }
 
@@ -93,6 +103,7 @@ impl Binder {
             )
         })?;
         let simple = condition
+            && (!crate::decorrelate::is_correlated(&relation.plan)? || crate::decorrelate::only_filters(&relation.plan)?)
             && !matches!(both, Kind::Row(_) | Kind::Array(_) | Kind::Map(..) | Kind::Double | Kind::Real | Kind::Zoned(_) | Kind::Unknown);
         if !simple {
             return self.quantified(left, Operator::Eq, relation, negated, false);

@@ -54,7 +54,7 @@ fn range_to_here() -> WindowFrame {
 }
 
 /// The number of each row within equal ones.
-pub(super) fn row_number(partition: Vec<Expr>, order: Vec<Sort>) -> Expr {
+pub(crate) fn row_number(partition: Vec<Expr>, order: Vec<Sort>) -> Expr {
     build(WindowFunctionDefinition::WindowUDF(numbers::row_number_udwf()), vec![], partition, order, up_to_here(), None)
 }
 

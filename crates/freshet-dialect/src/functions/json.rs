@@ -57,7 +57,7 @@ fn array_get(v: &[Value], _: &Call) -> Answer {
         // A text comes without its quotes, and so is no JSON; a number comes as it stands: Trino has it so.
         Some(Json::Text(text) | Json::Number(text)) => Value::from(text),
         Some(Json::Null) | None => Value::Null,
-        Some(other) => Value::from(write(&other, Style::Parsed)),
+        Some(other) => Value::from(write(&other, Style::Part)),
     })
 }
 
@@ -83,6 +83,7 @@ fn is_scalar(v: &[Value], _: &Call) -> Answer {
 /// The family's lines.
 pub(crate) const TABLE: &[Entry] = &[
     strict("json_parse", "varchar -> json", |v, _| Ok(Value::from(write(&sorted(parse(v[0].str())?), Style::Parsed)))),
+    strict("$json_parse", "varchar -> json", |v, _| Ok(Value::from(write(&parse(v[0].str())?, Style::Part)))),
     strict("json_format", "json -> varchar", |v, _| Ok(Value::from(v[0].str()))),
     strict("json_extract", "varchar, varchar -> json", extract),
     strict("json_extract", "json, varchar -> json", extract),

@@ -425,6 +425,11 @@ pub(crate) const TABLE: &[Entry] = &[
     }),
     strict("length", "varchar -> bigint", |v, _| Ok(count(v[0].str()))),
     strict("length", "varbinary -> bigint", |v, _| Ok(Value::Int(i64::try_from(v[0].bytes().len()).unwrap_or(0)))),
+    strict("reverse", "char -> char", |v, call| {
+        let Kind::Char(length) = call.result else { return Ok(Value::Null) };
+        let reversed: String = crate::text::pad(v[0].str(), length).chars().rev().collect();
+        Ok(Value::from(reversed.trim_end_matches(' ')))
+    }),
     strict("reverse", "varchar(x) -> varchar(x)", |v, _| Ok(Value::from(v[0].str().chars().rev().collect::<String>()))),
     strict("substr", "varchar(x), bigint -> varchar(x)", |v, _| Ok(substr(v[0].str(), v[1].int(), None))),
     strict("substr", "varchar(x), bigint, bigint -> varchar(x)", |v, _| Ok(substr(v[0].str(), v[1].int(), Some(v[2].int())))),
@@ -445,10 +450,10 @@ pub(crate) const TABLE: &[Entry] = &[
     strict("trim", "varchar(x), varchar -> varchar(x)", |v, _| trim_with(v, true, true)),
     strict("ltrim", "varchar(x), varchar -> varchar(x)", |v, _| trim_with(v, true, false)),
     strict("rtrim", "varchar(x), varchar -> varchar(x)", |v, _| trim_with(v, false, true)),
-    strict("replace", "varchar, varchar -> varchar", |v, _| {
+    strict("replace", "varchar(x), varchar(y) -> varchar", |v, _| {
         Ok(Value::from(if v[1].str().is_empty() { v[0].str().to_owned() } else { v[0].str().replace(v[1].str(), "") }))
     }),
-    strict("replace", "varchar, varchar, varchar -> varchar", |v, _| Ok(Value::from(v[0].str().replace(v[1].str(), v[2].str())))),
+    strict("replace", "varchar(x), varchar(y), varchar(z) -> varchar", |v, _| Ok(Value::from(v[0].str().replace(v[1].str(), v[2].str())))),
     strict("split", "varchar(x), varchar -> array(varchar(x))", |v, _| split(v[0].str(), v[1].str(), None)),
     strict("split", "varchar(x), varchar, bigint -> array(varchar(x))", |v, _| split(v[0].str(), v[1].str(), Some(v[2].int()))),
     strict("split_part", "varchar(x), varchar, bigint -> varchar(x)", |v, _| split_part(v[0].str(), v[1].str(), v[2].int())),

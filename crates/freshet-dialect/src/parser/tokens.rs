@@ -32,9 +32,8 @@ pub(super) fn numbers(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Vec<Token
                         _ => 0,
                     };
                     let value = if radix == 0 { None } else { i64::from_str_radix(&word.value[1..].replace('_', ""), radix).ok() };
-                    let value = value.ok_or_else(|| {
-                        at("identifiers must not start with a digit; surround the identifier with double quotes")
-                    })?;
+                    let value =
+                        value.ok_or_else(|| at("identifiers must not start with a digit; surround the identifier with double quotes"))?;
                     if let Some(last) = out.last_mut() {
                         last.token = Token::Number(value.to_string(), false);
                     }
