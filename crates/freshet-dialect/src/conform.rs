@@ -79,6 +79,13 @@ pub(crate) fn field(row: Expr, at: usize, kind: &Kind) -> Expr {
     of_columns("field", &format!("{at}:{kind}"), kind, work, vec![row])
 }
 
+/// The same value, of which the engine no longer knows that it tells rows apart: what `UNNEST` repeats does so no more, and
+/// the engine would drop other columns that are grouped by.
+pub(crate) fn repeated(value: Expr, kind: &Kind) -> Expr {
+    let work: Columns = Arc::new(|args, _| Ok(args[0].clone()));
+    of_columns("repeated", &kind.to_string(), kind, work, vec![value])
+}
+
 /// The instant of a zoned time, for orders and comparisons.
 pub(crate) fn instant(zoned: Expr) -> Expr {
     field(zoned, 0, &Kind::Timestamp(6))

@@ -256,7 +256,7 @@ fn answer(joined: LogicalPlan, outer: &LogicalPlan, part: &Expr, names: &Names) 
         Expr::Exists(Exists { subquery, negated }) => (subquery, Some(*negated)),
         _ => return Err(missing("this kind of correlated subquery").into()),
     };
-    if negated.is_none() && filters_elements(&subquery.subquery)? {
+    if filters_elements(&subquery.subquery)? {
         return Err(not_supported().into());
     }
     let (values, taken) = domain(outer, &taken(&subquery.subquery, outer)?, names)?;
@@ -374,9 +374,21 @@ fn pull(plan: &LogicalPlan, values: &LogicalPlan, taken: &Taken, names: &Names) 
         }
         LogicalPlan::Subquery(subquery) => pull(&subquery.subquery, values, taken, names),
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => pull(&sort.input, values, taken, names),
-        LogicalPlan::Unnest(unnest) => LogicalPlanBuilder::from(pull(&unnest.input, values, taken, names)?)
-            .unnest_columns_with_options(unnest.exec_columns.clone(), unnest.options.clone())?
-            .build(),
+        LogicalPlan::Unnest(unnest) => {
+            let input = pull(&unnest.input, values, taken, names)?;
+            let mut exprs = Vec::new();
+            for (relation, field) in input.schema().iter() {
+                let column = Expr::Column(Column::new(relation.cloned(), field.name()));
+                exprs.push(match (taken.values().any(|name| name == field.name()), Kind::of_arrow(field.data_type())) {
+                    (true, Some(kind)) => crate::conform::repeated(column, &kind).alias(field.name()),
+                    _ => column,
+                });
+            }
+            LogicalPlanBuilder::from(input)
+                .project(exprs)?
+                .unnest_columns_with_options(unnest.exec_columns.clone(), unnest.options.clone())?
+                .build()
+        }
         LogicalPlan::Distinct(Distinct::All(input)) => LogicalPlanBuilder::from(pull(input, values, taken, names)?).distinct()?.build(),
         LogicalPlan::Aggregate(aggregate) => {
             if aggregate.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_))) {

@@ -58,6 +58,13 @@ pub(crate) fn result(name: &str, args: &[Kind], plain: Kind) -> Kind {
         ("regexp_replace", [Kind::Varchar(x), Kind::Varchar(_), Kind::Varchar(z)]) => {
             Kind::Varchar(x.zip(*z).and_then(|(x, z)| (x.checked_mul(z)? / 2).max(z).checked_mul(x + 1)?.checked_add(x)))
         }
+        ("chr", _) => Kind::Varchar(Some(1)),
+        ("soundex", _) => Kind::Varchar(Some(4)),
+        ("to_base", _) => Kind::Varchar(Some(64)),
+        ("url_encode", [Kind::Varchar(Some(x))]) => Kind::Varchar(x.checked_mul(12)),
+        ("to_iso8601", [Kind::Date]) => Kind::Varchar(Some(16)),
+        ("to_iso8601", [Kind::Timestamp(p)]) => Kind::Varchar(Some(22 + u32::from(*p) + u32::from(*p > 0))),
+        ("to_iso8601", [Kind::Zoned(p)]) => Kind::Varchar(Some(28 + u32::from(*p) + u32::from(*p > 0))),
         ("from_unixtime_nanos", _) => Kind::Zoned(6),
         ("sign", [Kind::Decimal(..)]) => Kind::Decimal(1, 0),
         _ => plain,

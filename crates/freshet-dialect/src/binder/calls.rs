@@ -120,7 +120,8 @@ impl Binder {
                     // What is parsed only to be cast keeps its members' order; a constant is parsed before that is seen.
                     (Kind::Array(_) | Kind::Map(..) | Kind::Row(_), Some(text)) => {
                         let text = self.expr(text, scope)?;
-                        self.function("$json_parse", vec![text], ast)?
+                        let is_constant = text.expr.column_refs().is_empty() && !text.expr.contains_outer();
+                        self.function(if is_constant { "json_parse" } else { "$json_parse" }, vec![text], ast)?
                     }
                     _ => self.expr(value, scope)?,
                 };

@@ -1,7 +1,8 @@
 //! `FROM`: tables, views, `WITH` queries, subqueries, joins, `UNNEST` and `LATERAL`.
 
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column as PlanColumn, UnnestOptions};
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
@@ -286,8 +287,16 @@ impl Binder {
         let list = Kind::array(row.clone());
         let zipped = crate::unnesting::zip(kinds, *with_ordinality, keep, &list, args);
         let id = self.id(&row);
-        let plan = LogicalPlanBuilder::from(left.plan)
-            .project(left.columns.iter().map(|column| reference(&column.id)).chain([zipped.alias(&id)]))?;
+        let groups = left.plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_))))?;
+        let plan = LogicalPlanBuilder::from(left.plan).project(
+            left.columns
+                .iter()
+                .map(|column| {
+                    let value = reference(&column.id);
+                    if groups { crate::conform::repeated(value, &column.kind).alias(&column.id) } else { value }
+                })
+                .chain([zipped.alias(&id)]),
+        )?;
         let options = UnnestOptions::new().with_preserve_nulls(false);
         let plan = plan.unnest_columns_with_options(vec![PlanColumn::new_unqualified(&id)], options)?;
         let names = alias
