@@ -51,16 +51,20 @@ pub(crate) async fn lake() -> Result<Lake> {
 
 /// What the scorer works with.
 pub(crate) async fn desk() -> Result<Desk> {
-    let (aws, bucket) = (aws().await, bucket()?);
-    Ok(Desk {
-        athena: aws_sdk_athena::Client::new(&aws),
-        s3: s3(&aws),
-        output_location: Some(results(&bucket)),
-        bucket,
-        database: database(),
-        workgroup: workgroup(),
+    Ok(desk_of(&aws().await, &bucket()?, database(), workgroup()))
+}
+
+/// What a scorer of a lake works with.
+pub(crate) fn desk_of(aws: &SdkConfig, bucket: &str, database: String, workgroup: String) -> Desk {
+    Desk {
+        athena: aws_sdk_athena::Client::new(aws),
+        s3: s3(aws),
+        output_location: Some(results(bucket)),
+        bucket: bucket.to_owned(),
+        database,
+        workgroup,
         timeout: QUERY_TIMEOUT,
-    })
+    }
 }
 
 /// Where query results go.

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) days: u32,
     /// The end of the last day.
     pub(crate) until: Millis,
+    /// How many days behind it the truth knows of, and no delivery tells.
+    pub(crate) ahead: u32,
 }
 
 /// The fewest deliveries in which everything that goes wrong has a place.

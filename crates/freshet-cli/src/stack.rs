@@ -27,7 +27,7 @@ use crate::hash_keys;
 /// The lake's bucket on loopback.
 pub(crate) const BUCKET: &str = "freshet-lake";
 /// Athena's own workgroup.
-const WORKGROUP: &str = "primary";
+pub(crate) const WORKGROUP: &str = "primary";
 /// The delivery stream.
 const STREAM: &str = "freshet";
 /// The function that the stream calls.
@@ -175,7 +175,8 @@ fn config(endpoint: &str) -> SdkConfig {
 }
 
 /// The key of personal hashes: `FRESHET_HASH_KEY` (`id=secret`), else one that was made for this folder.
-fn hash_key(dir: &Path) -> Result<HashKey> {
+/// The key that e-mail addresses are hashed with: that of the environment, else the folder's, which is made where there is none.
+pub(crate) fn hash_key(dir: &Path) -> Result<HashKey> {
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
         return Ok(freshet_lambda::config::hash_key()?);
     }

@@ -2,8 +2,9 @@
 
 mod account;
 mod drive;
+mod scores;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -22,9 +23,10 @@ use crate::environment::{self, DEFAULT_DATABASE as DATABASE};
 use crate::output::{complain, say};
 use crate::progress::Progress;
 use crate::simulation::{FEWEST, Settings, Simulation, simulate};
-use crate::stack::{self, BUCKET, Stack, Start};
+use crate::stack::{self, BUCKET, Stack, Start, WORKGROUP};
 use account::Account;
 use drive::{Drive, Keys};
+use scores::Scores;
 
 /// How many days the world tells of.
 const DAYS: u32 = 10;
@@ -38,6 +40,8 @@ const SHOWN: [&str; 7] = [
     "rejects_by_reason",
     "delivery_outcomes",
 ];
+/// The lists of those who were scored, with their day.
+const LISTS: [&str; 2] = ["lead_list", "smurf_review_queue"];
 /// How many rows of an answer are shown.
 const ROWS: usize = 8;
 /// How wide an answer is shown.
@@ -76,12 +80,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     // The world ends with yesterday, so that no event lies in the future.
     let until = Millis(stack::now().0.div_euclid(DAY) * DAY);
-    let world = simulate(Settings { seed: arguments.seed, deliveries: arguments.deliveries as usize, days: DAYS, until });
+    let world =
+        simulate(Settings { seed: arguments.seed, deliveries: arguments.deliveries as usize, days: DAYS, until, ahead: scores::HORIZON });
     let keys = keys();
     let start = Start { dir: dir.clone(), port: 0, webhook_port: 0, secrets: keys.secrets(), flush: Duration::from_secs(2) };
     let stack = Stack::start(start).await.context("start the lake")?;
     let told = tokio::select! {
-        told = tell(&stack, &world, &keys, until) => told?,
+        told = tell(&stack, &world, &keys, &dir, until) => told?,
         _ = tokio::signal::ctrl_c() => {
             complain("interrupted");
             return Ok(ExitCode::FAILURE);
@@ -106,9 +111,10 @@ struct Told {
     tables: Vec<TableState>,
     answers: Vec<(&'static str, &'static str, Answer)>,
     account: Account,
+    scores: Scores,
 }
 
-async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> Result<Told> {
+async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, dir: &Path, until: Millis) -> Result<Told> {
     let drive = Drive::new(&stack.url.url(), keys)?;
     let progress = Progress::new("sending", world.deliveries.len() as u64);
     // In two parts: what the second part repeats of the first is in the tables already.
@@ -118,10 +124,19 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
     sent.add(&drive.send(second, &progress).await?);
     progress.finish();
     settle(stack).await?;
-    let tables = freshet_table::tables(stack.lake(), Contract::embedded()).await?;
     let client = aws_sdk_athena::Client::new(&stack.config);
+    let account = account::take(&client, sent, stack.unclear(), &world.truth).await?;
+    let desk = environment::desk_of(&stack.config, BUCKET, DATABASE.to_owned(), WORKGROUP.to_owned());
+    let day = chrono::DateTime::from_timestamp_millis(until.0).unwrap_or_default().date_naive();
+    let progress = Progress::new("scoring", 2);
+    let speakers = scores::land(&desk, day).await?;
+    progress.advance(1);
+    settle(stack).await?;
+    let scores = scores::judge(&desk, speakers, &world.truth, &stack::hash_key(dir)?).await?;
+    progress.finish();
+    let tables = freshet_table::tables(stack.lake(), Contract::embedded()).await?;
     let mut answers = Vec::new();
-    for name in SHOWN {
+    for name in SHOWN.into_iter().chain(LISTS) {
         let query = freshet_query::find(name)?;
         let values = period(query, until);
         let bound = freshet_query::bind(query, &values)?;
@@ -129,8 +144,7 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, until: Millis) -> 
         let answer = Box::pin(freshet_query::run(&client, run)).await.with_context(|| format!("run the query {}", query.name))?;
         answers.push((query.name.as_str(), query.summary.as_str(), answer));
     }
-    let account = account::take(&client, sent, stack.unclear(), &world.truth).await?;
-    Ok(Told { tables, answers, account })
+    Ok(Told { tables, answers, account, scores })
 }
 
 /// Delivers and compacts what is there.
@@ -148,7 +162,7 @@ async fn settle(stack: &Stack) -> Result<()> {
 
 /// The world's own days, today for arrivals, for a query's parameters that bound days.
 fn period(query: &freshet_query::Query, until: Millis) -> std::collections::BTreeMap<String, String> {
-    let bounds = [("from", Millis(until.0 - i64::from(DAYS) * DAY).date()), ("to", stack::now().date())];
+    let bounds = [("from", Millis(until.0 - i64::from(DAYS) * DAY).date()), ("to", stack::now().date()), ("day", until.date())];
     bounds.into_iter().filter(|(name, _)| query.parameter(name).is_some()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -183,6 +197,8 @@ impl Told {
             }
         }
         say("");
+        self.scores.print();
+        say("");
         self.account.print();
         if let Some(dir) = &arguments.dir {
             say(&format!("\nthe lake is kept: freshet up --dir {} shows it to any client", dir.display()));
@@ -194,7 +210,7 @@ impl Told {
             self.answers.iter().map(|(name, _, answer)| ((*name).to_owned(), json!(freshet_query::json::Objects(answer)))).collect();
         json!({
             "seed": arguments.seed, "deliveries": arguments.deliveries, "seconds": (seconds * 10.0).round() / 10.0,
-            "tables": self.tables, "queries": answers, "account": self.account,
+            "tables": self.tables, "queries": answers, "scores": self.scores, "account": self.account,
         })
     }
 }
@@ -205,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_in_the_catalogue_and_takes_the_worlds_days() {
-        for name in SHOWN {
+        for name in SHOWN.into_iter().chain(LISTS) {
             let query = freshet_query::find(name).unwrap();
             assert_eq!(query.kind, freshet_query::Kind::Query);
             freshet_query::bind(query, &period(query, Millis(1_790_035_200_000))).unwrap();

@@ -27,6 +27,9 @@ const PACE: [[f64; 5]; 5] = [
     [1.2, 270.0, 290.0, 2.2, 0.4],
 ];
 
+/// Every so many-th match is one of a tournament's organiser.
+const ORGANISED: usize = 4;
+
 /// Exactly `quota` matches.
 pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: &mut Truth) -> Vec<Event> {
     truth.players = (0..60 + quota / 4).map(|number| player(rng, number)).collect();
@@ -34,7 +37,7 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
     (0..quota)
         .map(|number| {
             let end = settings.until.0 - rng.random_range(MINUTE..i64::from(settings.days).max(1) * DAY);
-            let body = play(rng, &truth.players, 7_100_000_000 + number as u64, Millis(end));
+            let body = play(rng, &truth.players, 7_100_000_000 + number as u64, Millis(end), number % ORGANISED == 0);
             Event { at: Millis(end), source: "game", account: None, topic: None, body }
         })
         .collect()
@@ -66,7 +69,7 @@ fn draw<'a>(rng: &mut StdRng, players: &'a [PlayerTruth]) -> Vec<&'a PlayerTruth
     drawn
 }
 
-fn play(rng: &mut StdRng, players: &[PlayerTruth], game_id: u64, end: Millis) -> Value {
+fn play(rng: &mut StdRng, players: &[PlayerTruth], game_id: u64, end: Millis, is_organised: bool) -> Value {
     let drawn = draw(rng, players);
     let form: Vec<f64> = drawn.iter().map(|player| player.skill + 0.7 * bell(rng)).collect();
     let strength = |team: usize| form[team * 5..team * 5 + 5].iter().sum::<f64>() / 5.0;
@@ -128,11 +131,13 @@ fn play(rng: &mut StdRng, players: &[PlayerTruth], game_id: u64, end: Millis) ->
     let match_id = format!("{platform}_{game_id}");
     let puuids: Vec<&str> = drawn.iter().map(|player| player.puuid.as_str()).collect();
     let begin = end.0 - seconds * SECOND;
+    let queue = *pick(rng, &[420, 420, 440]);
     json!({
         "metadata": { "dataVersion": "2", "matchId": match_id, "participants": puuids },
         "info": {
             "endOfGameResult": "GameComplete", "gameCreation": begin - MINUTE, "gameStartTimestamp": begin, "gameEndTimestamp": end.0, "gameDuration": seconds, "gameId": game_id, "gameMode": "CLASSIC", "gameName": format!("match-{game_id}"),
-            "gameType": "MATCHED_GAME", "gameVersion": "16.22.733.1", "mapId": 11, "platformId": platform, "queueId": *pick(rng, &[420, 420, 440]), "tournamentCode": "", "participants": participants,
+            "gameType": if is_organised { "CUSTOM_GAME" } else { "MATCHED_GAME" }, "gameVersion": "16.22.733.1", "mapId": 11, "platformId": platform, "queueId": if is_organised { 0 } else { queue },
+            "tournamentCode": if is_organised { format!("{platform}-cup-{}", game_id % 7) } else { String::new() }, "participants": participants,
             "teams": [team(100, first_wins, team_kills[0]), team(200, !first_wins, team_kills[1])],
         },
     })

@@ -13,10 +13,12 @@ use super::truth::{CheckoutTruth, LastOrder, PersonTruth};
 use super::writing::{DAY, HOUR, MINUTE, SECOND, hex, pick};
 
 /// A buyer: what the shop sees, and what only the world knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Buyer {
     pub(super) person: Person,
     pub(super) orders: u64,
+    /// When they bought, whether a delivery tells of it or not.
+    pub(super) bought_at: Vec<Millis>,
     pub(super) truth: PersonTruth,
 }
 
@@ -197,6 +199,7 @@ impl<'a> Journey<'a> {
 
     fn buy(&mut self, order: &mut Order) {
         self.buyer.orders += 1;
+        self.buyer.bought_at.push(self.now);
         let begun = order.created_at;
         order.orders_count = self.buyer.orders;
         order.created_at = self.now;

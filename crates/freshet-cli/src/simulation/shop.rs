@@ -1,15 +1,15 @@
 //! The shops' days: products that change, visitors who come and come back, and what the law asks for.
 
 use freshet_ingest::time::Millis;
-use rand::Rng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng as _};
 use serde_json::{Value, json};
 
 use super::catalogue::{self, Shop};
 use super::journey::{Buyer, Journey};
 use super::people::Person;
 use super::truth::{PersonTruth, Truth};
-use super::writing::{DAY, HOUR, MINUTE, SECOND};
+use super::writing::{DAY, HOUR, MINUTE, SECOND, bell};
 use super::{Event, Settings};
 
 /// Exactly `quota` events of all shops.
@@ -33,26 +33,12 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
     let housekeeping = quota / 40;
     let mut number = 0;
     while events.len() < quota.saturating_sub(housekeeping) {
-        let place = match rng.random_range(0..10) {
-            0..5 => 0,
-            5..8 => 1,
-            _ => 2,
-        };
-        let shop = &shops[place];
-        let known: Vec<usize> = buyers.iter().enumerate().filter(|(_, (home, _))| *home == place).map(|(place, _)| place).collect();
-        let buyer = if known.len() > 4 && rng.random_ratio(1, 3) {
-            known[rng.random_range(0..known.len())]
-        } else {
-            buyers.push((place, newcomer(rng, shop, buyers.len())));
-            buyers.len() - 1
-        };
-        // Fewer come at night, and the end of the world leaves room for what follows.
-        let day = rng.random_range(0..i64::from(settings.days).max(1));
-        let hour = (rng.random_range(0..12) + rng.random_range(0..12)) % 24;
-        let at = Millis(begin.0 + day * DAY + hour * HOUR + rng.random_range(0..HOUR) / SECOND * SECOND);
-        Journey::new(shop, &mut buyers[buyer].1, rng, (at, settings.until), &mut events, &mut truth.checkouts).go(number);
+        let (place, buyer) = visitor(rng, &shops, &mut buyers);
+        let at = some_time(rng, begin, settings.days);
+        Journey::new(&shops[place], &mut buyers[buyer].1, rng, (at, settings.until), &mut events, &mut truth.checkouts).go(number);
         number += 1;
     }
+    look_ahead(settings, &shops, &mut buyers, number);
     while events.len() < quota {
         let shop = &shops[rng.random_range(0..shops.len())];
         let at = Millis(begin.0 + rng.random_range(HOUR..i64::from(settings.days).max(1) * DAY) / SECOND * SECOND);
@@ -64,13 +50,65 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
     events
 }
 
+/// Who comes, and to which shop: somebody new, or one of those who were there, the eager more often.
+fn visitor(rng: &mut StdRng, shops: &[Shop], buyers: &mut Vec<(usize, Buyer)>) -> (usize, usize) {
+    let place = match rng.random_range(0..10) {
+        0..5 => 0,
+        5..8 => 1,
+        _ => 2,
+    };
+    let known: Vec<usize> = buyers.iter().enumerate().filter(|(_, (home, _))| *home == place).map(|(place, _)| place).collect();
+    if known.len() > 4 && rng.random_ratio(1, 2) {
+        let mut left = rng.random::<f64>() * known.iter().map(|buyer| buyers[*buyer].1.truth.eagerness).sum::<f64>();
+        let comes = known.iter().copied().find(|buyer| {
+            left -= buyers[*buyer].1.truth.eagerness;
+            left < 0.0
+        });
+        return (place, comes.unwrap_or(known[0]));
+    }
+    buyers.push((place, newcomer(rng, &shops[place], buyers.len())));
+    (place, buyers.len() - 1)
+}
+
+/// A time of one of some days. Fewer come at night.
+fn some_time(rng: &mut StdRng, begin: Millis, days: u32) -> Millis {
+    let day = rng.random_range(0..i64::from(days).max(1));
+    let hour = (rng.random_range(0..12) + rng.random_range(0..12)) % 24;
+    Millis(begin.0 + day * DAY + hour * HOUR + rng.random_range(0..HOUR) / SECOND * SECOND)
+}
+
+/// Goes on behind the world's end, as often as before it, and notes who buys there. Nothing else comes of it: what the world
+/// tells is the same however far is looked.
+fn look_ahead(settings: Settings, shops: &[Shop], buyers: &mut [(usize, Buyer)], visits: u64) {
+    let mut rng = StdRng::seed_from_u64(settings.seed.rotate_left(32));
+    let mut later = buyers.to_vec();
+    let end = Millis(settings.until.0 + i64::from(settings.ahead) * DAY);
+    for number in 0..visits * u64::from(settings.ahead) / u64::from(settings.days).max(1) {
+        let (place, buyer) = visitor(&mut rng, shops, &mut later);
+        let at = some_time(&mut rng, settings.until, settings.ahead);
+        let (mut events, mut checkouts) = (Vec::new(), Vec::new());
+        Journey::new(&shops[place], &mut later[buyer].1, &mut rng, (at, end), &mut events, &mut checkouts).go(visits + number);
+    }
+    for ((_, buyer), (_, later)) in buyers.iter_mut().zip(&later) {
+        buyer.truth.buys_ahead = later.bought_at.iter().any(|at| (settings.until.0..end.0).contains(&at.0));
+    }
+}
+
 fn newcomer(rng: &mut StdRng, shop: &Shop, number: usize) -> Buyer {
     let person = Person::new(rng, number);
     let at_home = f64::from(u8::from(person.country() == shop.country));
     let intent = (rng.random::<f64>() * 0.6 + 0.2 + 0.15 * at_home).min(0.95);
-    let truth =
-        PersonTruth { email: person.email.clone(), shop: shop.domain, customer_id: None, zendesk_user_id: None, intent, last_order: None };
-    Buyer { person, orders: 0, truth }
+    let truth = PersonTruth {
+        email: person.email.clone(),
+        shop: shop.domain,
+        customer_id: None,
+        zendesk_user_id: None,
+        intent,
+        eagerness: (0.9 * bell(rng)).exp(),
+        last_order: None,
+        buys_ahead: false,
+    };
+    Buyer { person, orders: 0, bought_at: Vec::new(), truth }
 }
 
 fn push(events: &mut Vec<Event>, shop: &Shop, at: Millis, topic: &'static str, body: Value) {

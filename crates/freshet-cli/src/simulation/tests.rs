@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 fn settings(seed: u64) -> Settings {
-    Settings { seed, deliveries: 700, days: 10, until: Millis(1_790_035_200_000) }
+    Settings { seed, deliveries: 700, days: 10, until: Millis(1_790_035_200_000), ahead: 3 }
 }
 
 #[test]
@@ -77,6 +77,26 @@ fn an_orders_amounts_add_up() {
         orders += 1;
     }
     assert!(orders > 8, "{orders} orders");
+}
+
+#[test]
+fn who_comes_often_is_likelier_to_buy_in_the_days_ahead() {
+    let world = simulate(Settings { deliveries: 4_000, ..settings(23) });
+    let orders = |email: &str| {
+        let is_theirs = |delivery: &&Delivery| {
+            delivery.topic.as_deref() == Some("orders/create")
+                && serde_json::from_slice::<Value>(&delivery.body)
+                    .is_ok_and(|body| body["email"].as_str().is_some_and(|told| told.eq_ignore_ascii_case(email)))
+        };
+        world.deliveries.iter().filter(is_theirs).count()
+    };
+    let (mut ahead, mut others) = (Vec::new(), Vec::new());
+    for person in &world.truth.people {
+        let side = if person.buys_ahead { &mut ahead } else { &mut others };
+        side.push(orders(&person.email) as f64);
+    }
+    let mean = |counts: &[f64]| counts.iter().sum::<f64>() / counts.len() as f64;
+    assert!(ahead.len() > 10 && mean(&ahead) > 1.5 * mean(&others), "{} {} {}", ahead.len(), mean(&ahead), mean(&others));
 }
 
 #[test]

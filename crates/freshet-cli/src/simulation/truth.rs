@@ -44,7 +44,11 @@ pub(crate) struct PersonTruth {
     pub(crate) zendesk_user_id: Option<u64>,
     /// How likely a begun checkout is bought, 0 to 1.
     pub(crate) intent: f64,
+    /// How often they come, over others.
+    pub(crate) eagerness: f64,
     pub(crate) last_order: Option<LastOrder>,
+    /// Whether they buy in the days behind the world's end.
+    pub(crate) buys_ahead: bool,
 }
 
 /// What a buyer may write to the desk about.
