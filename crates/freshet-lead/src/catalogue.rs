@@ -36,9 +36,9 @@ const FEATURES: [[&str; 4]; 41] = [
     ],
     [
         "share",
-        "share of earlier leads with the same signs that bought within the horizon, drawn towards the share of all",
+        "share of earlier leads with the same signs that bought within the horizon, drawn towards the share of all, by how likely the lead comes back to a checkout",
         "leads like this",
-        "of leads with the same signs {value} bought, typically {typical}",
+        "of leads with such signs {value} are expected to buy, typically {typical}",
     ],
     ["refund_sum", "sum of refunds", "refunds", "refunded {value} in all"],
     ["refunds_90", "refunds in the last 90 days", "refunds", "{value} refunds in 90 days"],

@@ -24,6 +24,8 @@ use crate::catalogue::catalogue;
 use crate::error::Error;
 use crate::features::BGNBD;
 use crate::lake::{Population, Seen, number, summaries, with_bgnbd, with_column};
+use crate::plainly::Plainly;
+use crate::returns::Returns;
 use crate::score::{LeadScore, Occasion, score};
 use crate::shares::{SHARE, Shares};
 use crate::train::{CUSTOMERS, PROSPECTS};
@@ -192,10 +194,10 @@ fn taught(course: &Course<'_>, class: Class, frame: &Labelled, rows: &Frame, res
         return Ok(given(rows, frame, &options, BGNBD, "too few labels have matured: BG/NBD needs none")?);
     }
     let (learn, labels) = before_test(frame);
-    let shares = Shares::fit(&learn, &labels);
+    let shares = Shares::fit(&learn, &labels, Returns::fit(rows, course.horizon_days));
     let labelled = frame.with_frame(with_column(frame.frame(), SHARE, shares.of(frame.frame()))?)?;
     let rows = with_column(rows, SHARE, shares.of(rows))?;
-    let rule = "too few labels have matured: the share of earlier leads with the same signs that bought";
+    let rule = "too few labels have matured: the share of earlier leads with the same signs that bought, by how likely they come back to a checkout";
     let mut model = given(&rows, &labelled, &options, SHARE, rule)?;
     model.parameters.extend(shares.parameters());
     Ok(model)
@@ -297,21 +299,36 @@ pub fn frame_for(model: &Model, frame: &Frame) -> Result<Frame, Error> {
 pub fn frame_to_score(model: &Model, population: &Population, horizon_days: u32) -> Result<Frame, Error> {
     let mut frame = population.frame.clone();
     if knows(model, BGNBD) {
-        let value = |name: &str| model.parameters.get(name).copied();
-        let bgnbd = match (value("bgnbd_r"), value("bgnbd_alpha"), value("bgnbd_a"), value("bgnbd_b")) {
-            (Some(r), Some(alpha), Some(a), Some(b)) => Some(Bgnbd { r, alpha, a, b }),
-            _ => None,
-        };
-        frame = with_bgnbd(&frame, bgnbd.as_ref(), horizon_days)?;
+        frame = with_bgnbd(&frame, bgnbd_of(model).as_ref(), horizon_days)?;
     }
     frame_for(model, &frame)
 }
 
+/// The BG/NBD numbers of a model file.
+pub(crate) fn bgnbd_of(model: &Model) -> Option<Bgnbd> {
+    let value = |name: &str| model.parameters.get(name).copied();
+    Some(Bgnbd { r: value("bgnbd_r")?, alpha: value("bgnbd_alpha")?, a: value("bgnbd_a")?, b: value("bgnbd_b")? })
+}
+
 /// Scores everyone of a population, in its order.
-pub fn score_population(model: &Model, population: &Population, occasion: &Occasion, take: impl FnMut(LeadScore)) -> Result<(), Error> {
+pub fn score_population(
+    model: &Model,
+    population: &Population,
+    occasion: &Occasion,
+    mut take: impl FnMut(LeadScore),
+) -> Result<(), Error> {
     let frame = frame_to_score(model, population, occasion.horizon_days)?;
     let subjects: Vec<&str> = population.people.iter().map(|person| person.subject.as_str()).collect();
-    Ok(score(model, &frame, &subjects, occasion, take)?)
+    let plainly = Plainly::new(model, &frame, occasion.horizon_days)?;
+    let mut row = 0;
+    score(model, &frame, &subjects, occasion, |mut score| {
+        if let Some(plainly) = &plainly {
+            score.reasons = plainly.reasons(row, score.reasons);
+        }
+        row += 1;
+        take(score);
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,13 +3,18 @@
 //! Signs are few and plain (a checkout left lately, one left long ago, a question alone), so that some labels suffice.
 //! Each share is drawn towards that of all by as many rows as `WEIGHT`, and that of all towards `PRIOR`, which is a guess
 //! and speaks alone only while no label at all has matured.
+//!
+//! Among leads of one sign, who is likelier to come back to a checkout has as much more of its share ([`crate::returns`]):
+//! the last checkout alone would put whoever came by once, today, above who has come every few days.
 
 use std::collections::BTreeMap;
 
 use freshet_ml::digits::keep;
 use freshet_ml::frame::Frame;
 
+use crate::bgnbd::Bgnbd;
 use crate::lake::number;
+use crate::returns::Returns;
 
 /// The feature's name, and the beginning of its numbers' names in a model file.
 pub const SHARE: &str = "share";
@@ -22,9 +27,17 @@ const LATELY: f64 = 30.0;
 /// Signs, the strongest first.
 const SIGNS: [&str; 6] = ["again", "once", "checkout_lately", "checkout_before", "cart", "question"];
 
-/// A share for each sign.
+/// No lead is surer to buy than this.
+const MOST: f64 = 0.95;
+/// The beginning of the names of what is known of returns.
+const RETURNS: &str = "share_returns";
+
+/// A share for each sign, and who comes back.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shares([f64; SIGNS.len()]);
+pub struct Shares {
+    of_sign: [f64; SIGNS.len()],
+    returns: Option<Returns>,
+}
 
 /// The strongest sign of a row, by its place in [`SIGNS`].
 fn sign(frame: &Frame, row: usize) -> usize {
@@ -40,44 +53,63 @@ fn sign(frame: &Frame, row: usize) -> usize {
 }
 
 impl Shares {
-    /// The shares of rows whose labels are known.
-    pub fn fit(frame: &Frame, labels: &[bool]) -> Self {
+    /// The shares of rows whose labels are known. A row counts as much as it is likely to come back, over the others.
+    pub fn fit(frame: &Frame, labels: &[bool], returns: Option<Returns>) -> Self {
         let mut counts = [(0.0, 0.0); SIGNS.len()];
         for (row, &label) in labels.iter().enumerate() {
             let (positives, rows) = &mut counts[sign(frame, row)];
             *positives += f64::from(u8::from(label));
-            *rows += 1.0;
+            *rows += weight(returns.as_ref(), frame, row);
         }
         let (positives, rows) = counts.iter().fold((0.0, 0.0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
         let drawn = |positives: f64, rows: f64, towards: f64| keep((positives + WEIGHT * towards) / (rows + WEIGHT));
         let of_all = drawn(positives, rows, PRIOR);
-        Self(counts.map(|(positives, rows)| drawn(positives, rows, of_all)))
+        Self { of_sign: counts.map(|(positives, rows)| drawn(positives, rows, of_all)), returns }
     }
 
     /// Each row's share.
     pub fn of(&self, frame: &Frame) -> Vec<f64> {
-        (0..frame.rows()).map(|row| self.0[sign(frame, row)]).collect()
+        (0..frame.rows()).map(|row| (self.of_sign[sign(frame, row)] * weight(self.returns.as_ref(), frame, row)).min(MOST)).collect()
     }
 
     /// The shares by the names that a model file has them under.
     pub fn parameters(&self) -> BTreeMap<String, f64> {
-        SIGNS.iter().zip(self.0).map(|(sign, share)| (format!("{SHARE}_{sign}"), share)).collect()
+        let shares = SIGNS.iter().zip(self.of_sign).map(|(sign, share)| (format!("{SHARE}_{sign}"), share));
+        let returns = self.returns.map(|Returns { bgnbd, horizon_days, mean }| {
+            let numbers =
+                [("r", bgnbd.r), ("alpha", bgnbd.alpha), ("a", bgnbd.a), ("b", bgnbd.b), ("days", horizon_days.into()), ("mean", mean)];
+            numbers.map(|(name, value)| (format!("{RETURNS}_{name}"), value))
+        });
+        shares.chain(returns.into_iter().flatten()).collect()
     }
 
     /// The shares of a model file.
     pub fn read(parameters: &BTreeMap<String, f64>) -> Option<Self> {
-        let mut shares = [0.0; SIGNS.len()];
-        for (share, sign) in shares.iter_mut().zip(SIGNS) {
+        let mut of_sign = [0.0; SIGNS.len()];
+        for (share, sign) in of_sign.iter_mut().zip(SIGNS) {
             *share = *parameters.get(&format!("{SHARE}_{sign}"))?;
         }
-        Some(Self(shares))
+        let value = |name: &str| parameters.get(&format!("{RETURNS}_{name}")).copied();
+        let returns = || {
+            let bgnbd = Bgnbd { r: value("r")?, alpha: value("alpha")?, a: value("a")?, b: value("b")? };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "days, as they were written")]
+            let horizon_days = value("days")? as u32;
+            Some(Returns { bgnbd, horizon_days, mean: value("mean").filter(|mean| *mean > 0.0)? })
+        };
+        Some(Self { of_sign, returns: returns() })
     }
+}
+
+fn weight(returns: Option<&Returns>, frame: &Frame, row: usize) -> f64 {
+    returns.map_or(1.0, |returns| returns.of(frame, row))
 }
 
 #[cfg(test)]
 mod tests {
     use super::Shares;
+    use crate::bgnbd::Bgnbd;
     use crate::lake::tests::{Told, seen};
+    use crate::returns::Returns;
 
     #[test]
     fn shares_follow_labels_and_stay_near_the_guess_without_them() {
@@ -86,13 +118,17 @@ mod tests {
             .collect();
         let rows: Vec<Told<'_>> = rows.iter().map(|(name, values)| (name.as_str(), true, values.as_slice())).collect();
         let frame = seen(&rows).expect("people").prospects.frame;
-        let nothing = Shares::fit(&frame, &[]);
+        let nothing = Shares::fit(&frame, &[], None);
         assert!(nothing.of(&frame).iter().all(|share| (share - 0.05).abs() < 1e-12));
         let labels: Vec<bool> = (0..200).map(|row| row % 4 == 0).collect();
-        let shares = Shares::fit(&frame, &labels);
+        let shares = Shares::fit(&frame, &labels, None);
         let of = shares.of(&frame);
         assert!(of[0] > 0.4 && of[0] < 0.5 && of[1] < 0.06 && of[1] > 0.0, "{of:?}");
         assert_eq!(Shares::read(&shares.parameters()), Some(shares));
+        let bgnbd = Bgnbd { r: 0.4, alpha: 6.0, a: 0.5, b: 2.0 };
+        let returning = Shares::fit(&frame, &labels, Some(Returns { bgnbd, horizon_days: 10, mean: 0.3 }));
+        assert!(returning.of(&frame)[0] > returning.of(&frame)[1]);
+        assert_eq!(Shares::read(&returning.parameters()), Some(returning));
         assert_eq!(Shares::read(&std::collections::BTreeMap::new()), None);
     }
 }
