@@ -97,9 +97,9 @@ pub(crate) fn simulate(settings: Settings) -> Simulation {
     let plain = deliveries - nasty;
     let quota = |part: usize| plain * part / 100;
     let mut truth = Truth::default();
-    let mut events = shop::events(&mut rng, settings, quota(52), &mut truth);
-    events.extend(desk::events(&mut rng, settings, quota(24), &mut truth));
-    events.extend(game::events(&mut rng, settings, quota(7), &mut truth));
+    let mut events = shop::events(&mut rng, settings, quota(66), &mut truth);
+    events.extend(desk::events(&mut rng, settings, quota(16), &mut truth));
+    events.extend(game::events(&mut rng, settings, quota(9), &mut truth));
     let left = plain - events.len();
     events.extend(telemetry::events(&mut rng, settings, left, &truth));
     truth.note_orders(&events);

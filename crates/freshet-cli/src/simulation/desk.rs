@@ -5,7 +5,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::truth::Truth;
+use super::truth::{LastOrder, Truth};
 use super::writing::{DAY, HOUR, MINUTE, SECOND, nanoseconds, pick, uuid};
 use super::{Event, Settings};
 
@@ -22,6 +22,9 @@ const SUBJECTS: [(&str, &str); 6] = [
     ("Lösung für kaputten Griff? 🏺", "incident"),
 ];
 
+/// So many times as likely somebody whose order went wrong writes, over others who ordered.
+const TROUBLED: usize = 4;
+
 /// A ticket as it is now.
 struct Ticket {
     id: u64,
@@ -30,6 +33,7 @@ struct Ticket {
     subject: String,
     kind: &'static str,
     external_id: Option<String>,
+    is_trouble: bool,
     status: &'static str,
     priority: &'static str,
     group: u64,
@@ -50,7 +54,13 @@ struct Desk<'a> {
 /// Exactly `quota` events of the desk.
 pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: &mut Truth) -> Vec<Event> {
     let begin = settings.until.0 - i64::from(settings.days) * DAY;
-    let writers: Vec<usize> = (0..truth.people.len()).filter(|place| truth.people[*place].last_order.is_some()).collect();
+    // Who had trouble with an order is likelier to write.
+    let writers: Vec<usize> = (0..truth.people.len())
+        .flat_map(|place| {
+            let times = truth.people[place].last_order.as_ref().map_or(0, |order| if order.went_wrong { TROUBLED } else { 1 });
+            std::iter::repeat_n(place, times)
+        })
+        .collect();
     let mut desk = Desk { rng, now: Millis(begin), until: settings.until, events: Vec::new() };
     let mut number = 0;
     while desk.events.len() < quota {
@@ -58,22 +68,22 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
         let writer = (!writers.is_empty() && desk.rng.random_ratio(3, 4)).then(|| *pick(desk.rng, &writers));
         desk.now = Millis(begin + desk.rng.random_range(HOUR..i64::from(settings.days).max(1) * DAY) / SECOND * SECOND);
         let user = 6_596_848_000_000 + number * 17;
-        let (email, order, was_refunded, known) = match writer.map(|place| &mut truth.people[place]) {
+        let (email, order, known) = match writer.map(|place| &mut truth.people[place]) {
             Some(person) => {
                 let order = person.last_order.clone();
                 if let Some(order) = &order {
                     desk.now = Millis(order.at.max(desk.now.0));
                 }
                 let known = person.zendesk_user_id.replace(person.zendesk_user_id.unwrap_or(user));
-                (person.email.clone(), order.as_ref().map(|order| order.id), order.is_some_and(|order| order.was_refunded), known)
+                (person.email.clone(), order, known)
             }
-            None => (format!("stranger{number}@example.com"), None, false, None),
+            None => (format!("stranger{number}@example.com"), None, None),
         };
         if known.is_none() {
             desk.meet(user, &email);
         }
         let requester = known.unwrap_or(user);
-        let ticket = desk.open(5_000 + number, (requester, email), order, was_refunded);
+        let ticket = desk.open(5_000 + number, (requester, email), order.as_ref());
         desk.work(ticket);
     }
     desk.events.truncate(quota);
@@ -103,8 +113,13 @@ impl Desk<'_> {
         self.pass(SECOND, MINUTE);
     }
 
-    fn open(&mut self, id: u64, (requester, email): (u64, String), order: Option<u64>, was_refunded: bool) -> Ticket {
-        let (subject, kind) = if was_refunded { SUBJECTS[3] } else { *pick(self.rng, &SUBJECTS) };
+    fn open(&mut self, id: u64, (requester, email): (u64, String), order: Option<&LastOrder>) -> Ticket {
+        let is_trouble = order.is_some_and(|order| order.went_wrong);
+        let (subject, kind) = match order {
+            Some(order) if order.was_refunded => SUBJECTS[3],
+            Some(order) if order.went_wrong => *pick(self.rng, &SUBJECTS[1..3]),
+            Some(_) | None => *pick(self.rng, &SUBJECTS),
+        };
         let priority = *pick(self.rng, &["LOW", "NORMAL", "NORMAL", "HIGH", "URGENT"]);
         let channel = *pick(self.rng, &["email", "web_form", "chat"]);
         let ticket = Ticket {
@@ -113,7 +128,8 @@ impl Desk<'_> {
             subject: if self.rng.random_ratio(1, 8) { format!("{subject} ({email})") } else { subject.to_owned() },
             email,
             kind,
-            external_id: order.map(|order| order.to_string()),
+            external_id: order.map(|order| order.id.to_string()),
+            is_trouble,
             status: "NEW",
             priority,
             group: *pick(self.rng, &GROUPS),
@@ -209,7 +225,8 @@ impl Desk<'_> {
         }
         if self.rng.random_ratio(1, 3) {
             self.pass(HOUR, DAY);
-            let score = *pick(self.rng, &["GOOD", "GOOD", "BAD"]);
+            let scores = if ticket.is_trouble { ["BAD", "BAD", "GOOD"] } else { ["GOOD", "GOOD", "BAD"] };
+            let score = *pick(self.rng, &scores);
             self.tell(
                 ticket,
                 "csat_received",

@@ -10,15 +10,18 @@ use super::catalogue::Shop;
 use super::order::{Line, Order, refund_body};
 use super::people::Person;
 use super::truth::{CheckoutTruth, LastOrder, PersonTruth};
-use super::writing::{DAY, HOUR, MINUTE, SECOND, hex, pick};
+use super::writing::{DAY, HOUR, MINUTE, SECOND, exponential, hex, pick};
 
 /// A buyer: what the shop sees, and what only the world knows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Buyer {
     pub(super) person: Person,
+    pub(super) visits: u32,
     pub(super) orders: u64,
     /// When they bought, whether a delivery tells of it or not.
     pub(super) bought_at: Vec<Millis>,
+    /// Whether an order of theirs went wrong.
+    pub(super) had_trouble: bool,
     pub(super) truth: PersonTruth,
 }
 
@@ -32,6 +35,9 @@ pub(super) struct Journey<'a> {
     pub(super) checkouts: &'a mut Vec<CheckoutTruth>,
     now: Millis,
 }
+
+/// How familiar a shop gets with each visit, up to 1.
+const FAMILIAR: f64 = 0.15;
 
 const CAMPAIGNS: [(&str, &str); 5] = [
     ("/", ""),
@@ -55,14 +61,19 @@ impl<'a> Journey<'a> {
 
     /// Goes through the visit; `number` is unique in the shop.
     pub(super) fn go(mut self, number: u64) {
+        self.buyer.visits += 1;
         let mut order = self.cart(number);
-        self.tell("carts/create", order.cart_body(self.shop));
-        for _ in 0..self.rng.random_range(0..3) {
-            self.pass(20 * SECOND, 6 * MINUTE);
-            self.change_cart(&mut order);
-            self.tell("carts/update", order.cart_body(self.shop));
+        let goes_on = self.rng.random::<f64>() < 0.35 + 0.4 * self.buyer.truth.intent;
+        // Some go to the checkout from a product's page, without a cart.
+        if !goes_on || self.rng.random_ratio(2, 5) {
+            self.tell("carts/create", order.cart_body(self.shop));
+            for _ in 0..*pick(self.rng, &[0, 0, 1, 1]) {
+                self.pass(20 * SECOND, 6 * MINUTE);
+                self.change_cart(&mut order);
+                self.tell("carts/update", order.cart_body(self.shop));
+            }
         }
-        if self.rng.random::<f64>() > 0.35 + 0.6 * self.buyer.truth.intent {
+        if !goes_on {
             return;
         }
         self.pass(30 * SECOND, 5 * MINUTE);
@@ -70,19 +81,23 @@ impl<'a> Journey<'a> {
         order.created_at = self.now;
         order.updated_at = self.now;
         self.tell("checkouts/create", order.checkout_body(self.shop, &self.buyer.person, None));
-        if self.rng.random_ratio(1, 3) {
+        if self.rng.random_ratio(1, 5) {
             self.pass(SECOND, 3 * MINUTE);
             order.updated_at = self.now;
             self.tell("checkouts/update", order.checkout_body(self.shop, &self.buyer.person, None));
         }
-        let was_bought = self.rng.random::<f64>() < self.buyer.truth.intent;
+        let familiar = (FAMILIAR * f64::from(self.buyer.visits)).min(1.0);
+        let was_bought = self.rng.random::<f64>() < familiar * self.buyer.truth.intent;
         let truth =
             CheckoutTruth { token: order.checkout_token.clone(), shop: self.shop.domain, intent: self.buyer.truth.intent, was_bought };
-        self.checkouts.push(truth);
+        if self.is_told() {
+            self.checkouts.push(truth);
+        }
         if was_bought {
-            // Some leave, and come back when they are written to.
-            if self.rng.random_ratio(1, 6) {
-                self.pass(4 * HOUR, 40 * HOUR);
+            // Some leave, and come back when they have slept on it, or are written to.
+            if self.rng.random_ratio(1, 10) {
+                let days = exponential(self.rng, 2.0).min(10.0);
+                self.now = Millis(self.now.0 + 2 * HOUR + (days * DAY as f64) as i64 / SECOND * SECOND);
             } else {
                 self.pass(30 * SECOND, 9 * MINUTE);
             }
@@ -94,9 +109,14 @@ impl<'a> Journey<'a> {
         self.now = Millis(self.now.0 + self.rng.random_range(least..most) / SECOND * SECOND);
     }
 
+    /// Whether the world has not ended yet.
+    fn is_told(&self) -> bool {
+        self.now < self.until
+    }
+
     /// Tells what happened, unless the world has ended by then.
     fn tell(&mut self, topic: &'static str, body: Value) {
-        if self.now < self.until {
+        if self.is_told() {
             self.events.push(Event {
                 at: self.now,
                 source: "shopify",
@@ -109,8 +129,8 @@ impl<'a> Journey<'a> {
 
     fn cart(&mut self, number: u64) -> Order {
         let base = self.shop.first_id + 1_000_000 * (number + 1);
-        let count = *pick(self.rng, &[1, 1, 1, 2, 2, 3]);
-        let lines = (0..count).map(|place| self.line(base + 10 * (place + 1))).collect();
+        let more = (0..3).filter(|_| self.rng.random::<f64>() < self.buyer.truth.intent).count() as u64;
+        let lines = (0..1 + more).map(|place| self.line(base + 10 * (place + 1))).collect();
         let (landing_site, referrer) = *pick(self.rng, &CAMPAIGNS);
         Order {
             id: base,
@@ -172,7 +192,7 @@ impl<'a> Journey<'a> {
         if self.shop.currency.code == "USD" && self.rng.random_ratio(1, 8) {
             order.tip = 200;
         }
-        if self.buyer.truth.customer_id.is_none() && self.rng.random_ratio(4, 5) {
+        if self.is_told() && self.buyer.truth.customer_id.is_none() && self.rng.random_ratio(4, 5) {
             let id = order.id + 900;
             self.buyer.truth.customer_id = Some(id);
             let body = self.customer_body(id, order);
@@ -199,7 +219,9 @@ impl<'a> Journey<'a> {
 
     fn buy(&mut self, order: &mut Order) {
         self.buyer.orders += 1;
-        self.buyer.bought_at.push(self.now);
+        if !order.is_test {
+            self.buyer.bought_at.push(self.now);
+        }
         let begun = order.created_at;
         order.orders_count = self.buyer.orders;
         order.created_at = self.now;
@@ -213,13 +235,17 @@ impl<'a> Journey<'a> {
         }
         let checkout = Order { created_at: begun, ..order.clone() };
         self.tell("checkouts/update", checkout.checkout_body(self.shop, &self.buyer.person, Some(self.now)));
-        if let Some(id) = order.customer_id {
+        if let Some(id) = order.customer_id.filter(|_| self.rng.random_ratio(1, 2)) {
             self.pass(SECOND, 4 * SECOND);
             let body = self.customer_body(id, order);
             self.tell("customers/update", body);
         }
-        let last = LastOrder { id: order.id, name: format!("#{}", order.number), at: self.now.0, was_refunded: false };
-        self.buyer.truth.last_order = Some(last);
+        let went_wrong = self.rng.random_ratio(1, 7);
+        self.buyer.had_trouble |= went_wrong;
+        if self.is_told() {
+            let last = LastOrder { id: order.id, name: format!("#{}", order.number), at: self.now.0, was_refunded: false, went_wrong };
+            self.buyer.truth.last_order = Some(last);
+        }
         if self.rng.random_ratio(1, 30) {
             self.pass(10 * MINUTE, 5 * HOUR);
             order.cancelled_at = Some(self.now);
@@ -258,6 +284,10 @@ impl<'a> Journey<'a> {
         order.fulfillments = vec![body(self.now, None)];
         self.tell_order("orders/fulfilled", order);
         self.tell_order("orders/updated", order);
+        // Not every carrier tells.
+        if self.rng.random_ratio(1, 2) {
+            return;
+        }
         for shipment in ["in_transit", "delivered"] {
             self.pass(5 * HOUR, 2 * DAY);
             let body = body(self.now, Some(shipment));
@@ -280,7 +310,7 @@ impl<'a> Journey<'a> {
         order.refunds = vec![refund];
         order.financial = if order.lines.iter().all(|line| line.returned == line.quantity) { "refunded" } else { "partially_refunded" };
         self.tell_order("orders/updated", order);
-        if let Some(last) = &mut self.buyer.truth.last_order {
+        if let Some(last) = self.buyer.truth.last_order.as_mut().filter(|last| last.id == order.id) {
             last.was_refunded = true;
         }
     }

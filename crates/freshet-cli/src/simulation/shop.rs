@@ -1,4 +1,14 @@
-//! The shops' days: products that change, visitors who come and come back, and what the law asks for.
+//! The shops' days: products that change, people who come and come back, and what the law asks for.
+//!
+//! What is true of a buyer. They first come on any of the days. Most never come again; the others do, at a rate of their
+//! own, until they are lost. Rates of people are far apart, evenly so on a logarithmic scale, as buying rates were found
+//! to be (Lawrence 1980, "The lognormal distribution of buying frequency rates", Journal of Marketing Research 17,
+//! 212-220). Apart from the rate each has an intent: who means to buy puts more into the cart and goes on to the checkout
+//! more often. Few buy when they first come; with each visit the shop grows familiar, until the intent alone decides
+//! (visits add up to a purchase, and who comes often buys more often: Moe and Fader 2004, "Dynamic conversion behavior
+//! at e-commerce sites", Management Science 50(3), 326-335). Some leave a checkout and buy it days later. An order that
+//! went wrong brings its buyer to the desk, and back to the shop less often. Nobody in this world sees what anybody
+//! makes of it: behind its end it goes on by the same rules.
 
 use freshet_ingest::time::Millis;
 use rand::rngs::StdRng;
@@ -8,9 +18,20 @@ use serde_json::{Value, json};
 use super::catalogue::{self, Shop};
 use super::journey::{Buyer, Journey};
 use super::people::Person;
-use super::truth::{PersonTruth, Truth};
-use super::writing::{DAY, HOUR, MINUTE, SECOND, bell};
+use super::truth::{CheckoutTruth, PersonTruth, Truth};
+use super::writing::{DAY, HOUR, MINUTE, SECOND, bell, exponential};
 use super::{Event, Settings};
+
+/// How often the middle one of those who come again does so, a day.
+const RATE: f64 = 0.22;
+/// How far people's rates are apart: the deviation of their logarithms.
+const SPREAD: f64 = 1.2;
+/// The share of people who come once.
+const ONCE: f64 = 0.65;
+/// Of so many further visits one is the last.
+const LOST: u32 = 60;
+/// What is left of the rate when an order went wrong.
+const AFTER_TROUBLE: f64 = 0.4;
 
 /// Exactly `quota` events of all shops.
 pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: &mut Truth) -> Vec<Event> {
@@ -30,85 +51,89 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
         }
     }
     events.truncate(quota / 4);
-    let housekeeping = quota / 40;
-    let mut number = 0;
-    while events.len() < quota.saturating_sub(housekeeping) {
-        let (place, buyer) = visitor(rng, &shops, &mut buyers);
-        let at = some_time(rng, begin, settings.days);
-        Journey::new(&shops[place], &mut buyers[buyer].1, rng, (at, settings.until), &mut events, &mut truth.checkouts).go(number);
-        number += 1;
+    let room = quota.saturating_sub(quota / 40);
+    let mut visits = 0;
+    loop {
+        let place = match rng.random_range(0..10) {
+            0..5 => 0,
+            5..8 => 1,
+            _ => 2,
+        };
+        // Everyone has draws of their own: how far anybody is followed changes nothing for the others.
+        let mut own = StdRng::seed_from_u64(rng.random());
+        let buyer = newcomer(&mut own, &shops[place], buyers.len());
+        let (events_before, checkouts_before) = (events.len(), truth.checkouts.len());
+        let buyer = live(&mut own, settings, &shops[place], buyer, &mut visits, (&mut events, &mut truth.checkouts));
+        if events.len() > room {
+            // There is no room for all that the last one does, so the last one is none of this world.
+            events.truncate(events_before);
+            truth.checkouts.truncate(checkouts_before);
+            break;
+        }
+        buyers.push((place, buyer));
     }
-    look_ahead(settings, &shops, &mut buyers, number);
     while events.len() < quota {
         let shop = &shops[rng.random_range(0..shops.len())];
         let at = Millis(begin.0 + rng.random_range(HOUR..i64::from(settings.days).max(1) * DAY) / SECOND * SECOND);
         let (topic, body) = keep_house(rng, shop, at, &buyers);
         push(&mut events, shop, at, topic, body);
     }
-    events.truncate(quota);
     truth.people = buyers.into_iter().map(|(_, buyer)| buyer.truth).collect();
     events
 }
 
-/// Who comes, and to which shop: somebody new, or one of those who were there, the eager more often.
-fn visitor(rng: &mut StdRng, shops: &[Shop], buyers: &mut Vec<(usize, Buyer)>) -> (usize, usize) {
-    let place = match rng.random_range(0..10) {
-        0..5 => 0,
-        5..8 => 1,
-        _ => 2,
-    };
-    let known: Vec<usize> = buyers.iter().enumerate().filter(|(_, (home, _))| *home == place).map(|(place, _)| place).collect();
-    if known.len() > 4 && rng.random_ratio(1, 2) {
-        let mut left = rng.random::<f64>() * known.iter().map(|buyer| buyers[*buyer].1.truth.eagerness).sum::<f64>();
-        let comes = known.iter().copied().find(|buyer| {
-            left -= buyers[*buyer].1.truth.eagerness;
-            left < 0.0
-        });
-        return (place, comes.unwrap_or(known[0]));
+/// All visits of a newcomer, those behind the world's end too, of which no delivery tells; `visits` counts all that were made.
+fn live(
+    rng: &mut StdRng,
+    settings: Settings,
+    shop: &Shop,
+    mut buyer: Buyer,
+    visits: &mut u64,
+    (events, checkouts): (&mut Vec<Event>, &mut Vec<CheckoutTruth>),
+) -> Buyer {
+    let begin = settings.until.0 - i64::from(settings.days) * DAY;
+    let end = settings.until.0 + i64::from(settings.ahead) * DAY;
+    let mut at = begin + rng.random_range(0..i64::from(settings.days).max(1)) * DAY + hour_of_day(rng);
+    while at < end {
+        // Numbers of visits that no delivery tells of are nobody's.
+        let number = if at < settings.until.0 { *visits } else { u64::from(u32::MAX) };
+        *visits += u64::from(at < settings.until.0);
+        Journey::new(shop, &mut buyer, rng, (Millis(at), settings.until), events, checkouts).go(number);
+        let is_last = if buyer.visits == 1 { rng.random::<f64>() < ONCE } else { rng.random_ratio(1, LOST) };
+        if is_last {
+            break;
+        }
+        let calm = if buyer.had_trouble { AFTER_TROUBLE } else { 1.0 };
+        let days = exponential(rng, 1.0 / (RATE * buyer.truth.eagerness * calm)).min(1_000.0);
+        let next = at + 2 * HOUR + (days * DAY as f64) as i64;
+        // Fewer come at night.
+        at = (next.div_euclid(DAY) * DAY + hour_of_day(rng)).max(at + 2 * HOUR);
     }
-    buyers.push((place, newcomer(rng, &shops[place], buyers.len())));
-    (place, buyers.len() - 1)
+    buyer.truth.buys_ahead = buyer.bought_at.iter().any(|at| (settings.until.0..end).contains(&at.0));
+    buyer
 }
 
-/// A time of one of some days. Fewer come at night.
-fn some_time(rng: &mut StdRng, begin: Millis, days: u32) -> Millis {
-    let day = rng.random_range(0..i64::from(days).max(1));
+/// A time of day, in milliseconds.
+fn hour_of_day(rng: &mut StdRng) -> i64 {
     let hour = (rng.random_range(0..12) + rng.random_range(0..12)) % 24;
-    Millis(begin.0 + day * DAY + hour * HOUR + rng.random_range(0..HOUR) / SECOND * SECOND)
-}
-
-/// Goes on behind the world's end, as often as before it, and notes who buys there. Nothing else comes of it: what the world
-/// tells is the same however far is looked.
-fn look_ahead(settings: Settings, shops: &[Shop], buyers: &mut [(usize, Buyer)], visits: u64) {
-    let mut rng = StdRng::seed_from_u64(settings.seed.rotate_left(32));
-    let mut later = buyers.to_vec();
-    let end = Millis(settings.until.0 + i64::from(settings.ahead) * DAY);
-    for number in 0..visits * u64::from(settings.ahead) / u64::from(settings.days).max(1) {
-        let (place, buyer) = visitor(&mut rng, shops, &mut later);
-        let at = some_time(&mut rng, settings.until, settings.ahead);
-        let (mut events, mut checkouts) = (Vec::new(), Vec::new());
-        Journey::new(&shops[place], &mut later[buyer].1, &mut rng, (at, end), &mut events, &mut checkouts).go(visits + number);
-    }
-    for ((_, buyer), (_, later)) in buyers.iter_mut().zip(&later) {
-        buyer.truth.buys_ahead = later.bought_at.iter().any(|at| (settings.until.0..end.0).contains(&at.0));
-    }
+    hour * HOUR + rng.random_range(0..HOUR) / SECOND * SECOND
 }
 
 fn newcomer(rng: &mut StdRng, shop: &Shop, number: usize) -> Buyer {
     let person = Person::new(rng, number);
     let at_home = f64::from(u8::from(person.country() == shop.country));
-    let intent = (rng.random::<f64>() * 0.6 + 0.2 + 0.15 * at_home).min(0.95);
+    let intent = rng.random::<f64>() * 0.5 + 0.4 + 0.1 * at_home;
     let truth = PersonTruth {
         email: person.email.clone(),
         shop: shop.domain,
         customer_id: None,
         zendesk_user_id: None,
         intent,
-        eagerness: (0.9 * bell(rng)).exp(),
+        eagerness: (SPREAD * bell(rng)).exp(),
         last_order: None,
         buys_ahead: false,
     };
-    Buyer { person, orders: 0, bought_at: Vec::new(), truth }
+    Buyer { person, visits: 0, orders: 0, bought_at: Vec::new(), had_trouble: false, truth }
 }
 
 fn push(events: &mut Vec<Event>, shop: &Shop, at: Millis, topic: &'static str, body: Value) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 fn settings(seed: u64) -> Settings {
-    Settings { seed, deliveries: 700, days: 10, until: Millis(1_790_035_200_000), ahead: 3 }
+    Settings { seed, deliveries: 700, days: 15, until: Millis(1_790_035_200_000), ahead: 7 }
 }
 
 #[test]
@@ -77,6 +77,13 @@ fn an_orders_amounts_add_up() {
         orders += 1;
     }
     assert!(orders > 8, "{orders} orders");
+}
+
+#[test]
+fn how_far_is_looked_ahead_changes_nothing_that_is_told() {
+    let (near, far) = (simulate(Settings { ahead: 0, ..settings(31) }), simulate(Settings { ahead: 30, ..settings(31) }));
+    assert_eq!(near.deliveries, far.deliveries);
+    assert!(near.truth.people.iter().all(|person| !person.buys_ahead) && far.truth.people.iter().any(|person| person.buys_ahead));
 }
 
 #[test]

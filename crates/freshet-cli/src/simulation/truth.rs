@@ -42,9 +42,9 @@ pub(crate) struct PersonTruth {
     pub(crate) shop: &'static str,
     pub(crate) customer_id: Option<u64>,
     pub(crate) zendesk_user_id: Option<u64>,
-    /// How likely a begun checkout is bought, 0 to 1.
+    /// How likely a begun checkout is bought once the shop is familiar, 0 to 1.
     pub(crate) intent: f64,
-    /// How often they come, over others.
+    /// How often they come again: so many times the rate of the middle one of all people.
     pub(crate) eagerness: f64,
     pub(crate) last_order: Option<LastOrder>,
     /// Whether they buy in the days behind the world's end.
@@ -59,6 +59,8 @@ pub(crate) struct LastOrder {
     /// Milliseconds of Unix time.
     pub(crate) at: i64,
     pub(crate) was_refunded: bool,
+    /// Whether it came broken, or was another.
+    pub(crate) went_wrong: bool,
 }
 
 /// A checkout, and whether it was bought in the end.

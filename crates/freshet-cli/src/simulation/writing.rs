@@ -53,6 +53,11 @@ pub(super) fn bell(rng: &mut impl Rng) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }
 
+/// A waiting time of this mean, without memory.
+pub(super) fn exponential(rng: &mut impl Rng, mean: f64) -> f64 {
+    -mean * (1.0 - rng.random::<f64>()).ln()
+}
+
 /// One object of several.
 pub(super) fn merge(parts: impl IntoIterator<Item = Value>) -> Value {
     let entries = parts.into_iter().filter_map(|part| if let Value::Object(entries) = part { Some(entries) } else { None });
