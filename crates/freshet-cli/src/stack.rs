@@ -175,7 +175,6 @@ fn config(endpoint: &str) -> SdkConfig {
 }
 
 /// The key of personal hashes: `FRESHET_HASH_KEY` (`id=secret`), else one that was made for this folder.
-/// The key that e-mail addresses are hashed with: that of the environment, else the folder's, which is made where there is none.
 pub(crate) fn hash_key(dir: &Path) -> Result<HashKey> {
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_some() {
         return Ok(freshet_lambda::config::hash_key()?);

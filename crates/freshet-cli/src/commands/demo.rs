@@ -2,6 +2,7 @@
 
 mod account;
 mod drive;
+mod reasons;
 mod scores;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ use drive::{Drive, Keys};
 use scores::Scores;
 
 /// How many days the world tells of.
-const DAYS: u32 = 10;
+const DAYS: u32 = 15;
 /// The queries that are shown.
 const SHOWN: [&str; 7] = [
     "revenue_by_day_and_channel",
@@ -40,8 +41,6 @@ const SHOWN: [&str; 7] = [
     "rejects_by_reason",
     "delivery_outcomes",
 ];
-/// The lists of those who were scored, with their day.
-const LISTS: [&str; 2] = ["lead_list", "smurf_review_queue"];
 /// How many rows of an answer are shown.
 const ROWS: usize = 8;
 /// How wide an answer is shown.
@@ -132,11 +131,11 @@ async fn tell(stack: &Stack, world: &Simulation, keys: &Keys, dir: &Path, until:
     let speakers = scores::land(&desk, day).await?;
     progress.advance(1);
     settle(stack).await?;
-    let scores = scores::judge(&desk, speakers, &world.truth, &stack::hash_key(dir)?).await?;
+    let scores = scores::judge(&desk, day, speakers, &world.truth, &stack::hash_key(dir)?).await?;
     progress.finish();
     let tables = freshet_table::tables(stack.lake(), Contract::embedded()).await?;
     let mut answers = Vec::new();
-    for name in SHOWN.into_iter().chain(LISTS) {
+    for name in SHOWN {
         let query = freshet_query::find(name)?;
         let values = period(query, until);
         let bound = freshet_query::bind(query, &values)?;
@@ -162,7 +161,7 @@ async fn settle(stack: &Stack) -> Result<()> {
 
 /// The world's own days, today for arrivals, for a query's parameters that bound days.
 fn period(query: &freshet_query::Query, until: Millis) -> std::collections::BTreeMap<String, String> {
-    let bounds = [("from", Millis(until.0 - i64::from(DAYS) * DAY).date()), ("to", stack::now().date()), ("day", until.date())];
+    let bounds = [("from", Millis(until.0 - i64::from(DAYS) * DAY).date()), ("to", stack::now().date())];
     bounds.into_iter().filter(|(name, _)| query.parameter(name).is_some()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -196,7 +195,6 @@ impl Told {
                 say(&format!("… and {} rows more: freshet query {name}", answer.rows.len() - ROWS));
             }
         }
-        say("");
         self.scores.print();
         say("");
         self.account.print();
@@ -221,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_in_the_catalogue_and_takes_the_worlds_days() {
-        for name in SHOWN.into_iter().chain(LISTS) {
+        for name in SHOWN {
             let query = freshet_query::find(name).unwrap();
             assert_eq!(query.kind, freshet_query::Kind::Query);
             freshet_query::bind(query, &period(query, Millis(1_790_035_200_000))).unwrap();

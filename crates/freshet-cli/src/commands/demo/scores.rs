@@ -1,4 +1,6 @@
 //! The models at the end of a run: leads and accounts are scored, and each list is measured against what is true in the world.
+//!
+//! Beside each list stands the simpler one that somebody would make without a model. The figures are printed as they fall.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,36 +9,44 @@ use chrono::NaiveDate;
 use freshet_ingest::personal::customer_key;
 use freshet_ingest::secret::HashKey;
 use freshet_lambda::scorer::{Desk, Scoring, lead, smurf};
-use freshet_ml::metrics::roc_auc;
+use freshet_ml::metrics::{ranking, roc_auc};
 use freshet_query::Answer;
 use serde::Serialize;
 
+use super::reasons::{self, Checked};
 use crate::environment;
 use crate::output::{say, table};
 use crate::simulation::Truth;
 
 /// How far ahead the probabilities ask, in days.
-pub(super) const HORIZON: u32 = 3;
+pub(super) const HORIZON: u32 = 7;
 /// The seed of the training.
 const SEED: u64 = 1;
+/// How many rows of a list are shown and checked.
+const TOP: usize = 8;
+/// So much of a key or a player's id is shown.
+const NAME: usize = 12;
 
-/// Each lead with its probability, and when it was last seen doing what a list without a model would go by: an order of
-/// customers, a checkout of prospects.
+/// Each lead with its score, and when it was last seen doing what a list without a model would go by: an order of customers,
+/// a checkout of prospects.
 const LEADS: &str =
-    "SELECT s.class, s.customer_key, s.probability, to_unixtime(CASE WHEN s.class = 'customers' THEN o.at ELSE c.at END) AS seen_at
+    "SELECT s.class, s.customer_key, s.probability, to_unixtime(CASE WHEN s.class = 'customers' THEN o.at ELSE c.at END) AS seen_at,
+    s.decile, s.reason_1, s.reason_2, s.reason_3
 FROM lead_scores s
 LEFT JOIN (SELECT customer_key, max(processed_at) AS at FROM shopify_orders GROUP BY customer_key) o ON o.customer_key = s.customer_key
 LEFT JOIN (SELECT customer_key, max(occurred_at) AS at FROM shopify_checkouts GROUP BY customer_key) c ON c.customer_key = s.customer_key
 WHERE s.customer_key IS NOT NULL
 ORDER BY s.subject";
 /// Each account with its score and its share of wins.
-const ACCOUNTS: &str = "SELECT 'accounts' AS class, player_id, score, CAST(won AS double) / matches AS won
+const ACCOUNTS: &str = "SELECT 'accounts' AS class, player_id, score, CAST(won AS double) / matches AS won, tier, reason_1, reason_2, reason_3
 FROM smurf_scores
 ORDER BY player_id";
 
 /// What was scored, and how well.
 #[derive(Debug, Serialize)]
 pub(super) struct Scores {
+    /// The days that the probabilities and the truth of leads are about.
+    horizon_days: u32,
     /// Which learner speaks of each class.
     speakers: BTreeMap<String, String>,
     lists: Vec<List>,
@@ -55,6 +65,24 @@ struct List {
     auc: Option<f64>,
     /// The same of the simpler list.
     auc_beside: Option<f64>,
+    /// Of how many of the top rows it is true, and of the simpler list's.
+    true_of_top: usize,
+    true_of_top_beside: usize,
+    top: Vec<Row>,
+}
+
+/// A row at the top of a list.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    /// The probability of a lead, the score of an account.
+    score: f64,
+    /// The decile of a lead, the tier of an account.
+    rank: String,
+    reasons: Vec<String>,
+    /// One of the reasons, recomputed by SQL over the lake; `None` where no reason is of a form that is.
+    checked: Option<Checked>,
+    is_true: bool,
 }
 
 /// Trains and scores, and lands the rows for the compactor.
@@ -68,51 +96,109 @@ pub(super) async fn land(desk: &Desk, day: NaiveDate) -> Result<BTreeMap<String,
 }
 
 /// Measures the lists against the truth.
-pub(super) async fn judge(desk: &Desk, speakers: BTreeMap<String, String>, truth: &Truth, key: &HashKey) -> Result<Scores> {
-    let ask = async |sql: &str| {
-        let run = environment::statement(sql.to_owned(), Vec::new(), &desk.bucket, &desk.database);
+pub(super) async fn judge(
+    desk: &Desk,
+    day: NaiveDate,
+    speakers: BTreeMap<String, String>,
+    truth: &Truth,
+    key: &HashKey,
+) -> Result<Scores> {
+    let ask = async |sql: String| {
+        let run = environment::statement(sql, Vec::new(), &desk.bucket, &desk.database);
         Box::pin(freshet_query::run(&desk.athena, run)).await.context("read the scores")
     };
     let buyers: BTreeSet<String> =
         truth.people.iter().filter(|person| person.buys_ahead).filter_map(|person| customer_key(key, &person.email)).collect();
     let smurfs: BTreeSet<String> = truth.players.iter().filter(|player| player.is_smurf).map(|player| player.puuid.clone()).collect();
-    let (leads, accounts) = (ask(LEADS).await?, ask(ACCOUNTS).await?);
+    let (leads, accounts) = (ask(LEADS.to_owned()).await?, ask(ACCOUNTS.to_owned()).await?);
     let buys = "buys in the days ahead";
-    Ok(Scores {
-        speakers,
-        lists: vec![
-            List::new(&leads, "customers", buys, "the last order", &buyers),
-            List::new(&leads, "prospects", buys, "the last checkout", &buyers),
-            List::new(&accounts, "accounts", "hides a better player", "the share of wins", &smurfs),
-        ],
-    })
+    let mut lists = vec![
+        List::new(&leads, "customers", buys, "the last order", &buyers),
+        List::new(&leads, "prospects", buys, "the last checkout", &buyers),
+        List::new(&accounts, "accounts", "hides a better player", "the share of wins", &smurfs),
+    ];
+    let leads: Vec<&str> = lists[..2].iter().flat_map(List::names).collect();
+    let statements = [reasons::of_leads(day, &leads), reasons::of_accounts(day, &lists[2].names().collect::<Vec<_>>())].concat();
+    for statement in statements {
+        let facts = ask(statement).await?;
+        for row in lists.iter_mut().flat_map(|list| &mut list.top) {
+            row.checked = row.checked.take().or_else(|| reasons::check(&row.name, &row.reasons, &facts));
+        }
+    }
+    Ok(Scores { horizon_days: HORIZON, speakers, lists })
 }
 
 impl List {
-    /// Of rows of a class, an id, and two numbers to order by: each the more the likelier.
+    /// Of rows of a class, an id, two numbers to order by (each the more the likelier), a rank, and reasons.
     fn new(answer: &Answer, who: &'static str, what: &'static str, beside: &'static str, is_true_of: &BTreeSet<String>) -> Self {
         let text = |row: &[Option<String>], place: usize| row.get(place).cloned().flatten().unwrap_or_default();
         let rows: Vec<&Vec<Option<String>>> = answer.rows.iter().filter(|row| text(row, 0) == who).collect();
         let labels: Vec<bool> = rows.iter().map(|row| is_true_of.contains(&text(row, 1))).collect();
         // Who was never seen doing it comes last.
         let numbers = |place| rows.iter().map(|row| text(row, place).parse().unwrap_or(f64::MIN)).collect::<Vec<f64>>();
+        let (scores, simple) = (numbers(2), numbers(3));
+        let top = |numbers: &[f64]| ranking(numbers).into_iter().take(TOP).collect::<Vec<usize>>();
+        let true_of = |places: &[usize]| places.iter().filter(|&&place| labels[place]).count();
+        let row = |&place: &usize| Row {
+            name: text(rows[place], 1),
+            score: scores[place],
+            rank: text(rows[place], 4),
+            reasons: (5..8).map(|column| text(rows[place], column)).filter(|reason| !reason.is_empty()).collect(),
+            checked: None,
+            is_true: labels[place],
+        };
         Self {
             who,
             what,
             beside,
             scored: rows.len(),
             true_of: labels.iter().filter(|label| **label).count(),
-            auc: roc_auc(&labels, &numbers(2)),
-            auc_beside: roc_auc(&labels, &numbers(3)),
+            auc: roc_auc(&labels, &scores),
+            auc_beside: roc_auc(&labels, &simple),
+            true_of_top: true_of(&top(&scores)),
+            true_of_top_beside: true_of(&top(&simple)),
+            top: top(&scores).iter().map(row).collect(),
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.top.iter().map(|row| row.name.as_str())
+    }
+
+    fn print(&self) {
+        let rank = if self.who == "accounts" { "tier" } else { "decile" };
+        let of_leads = self.who != "accounts";
+        say(&format!("\nthe {} at the top of their list:", self.who));
+        table(
+            &["", "who", if of_leads { "percent" } else { "score" }, rank, "a reason", "the lake says", "in the world"],
+            self.top.iter().enumerate().map(|(place, row)| {
+                let score = if of_leads { format!("{:.1}", 100.0 * row.score) } else { format!("{:.2}", row.score) };
+                let reason = row.checked.as_ref().map(|checked| &checked.reason).or(row.reasons.first()).cloned().unwrap_or_default();
+                let lake = row.checked.as_ref().map_or("-", |checked| if checked.holds { "so it is" } else { "NOT SO" });
+                let world = if row.is_true { self.what } else { "-" };
+                let name: String = row.name.chars().take(NAME).collect();
+                vec![(place + 1).to_string(), format!("{name}…"), score, row.rank.clone(), reason, lake.to_owned(), world.to_owned()]
+            }),
+        );
+    }
+
+    /// The figures in words, whichever way they fall.
+    fn verdict(&self) -> String {
+        let (Some(auc), Some(beside)) = (self.auc, self.auc_beside) else {
+            return format!("{}: of nobody, or of all, it is true that it {}: nothing to measure by", self.who, self.what);
+        };
+        let verb = if auc > beside { "rank better than" } else { "rank no better than" };
+        format!("{}: the scores {verb} {} alone, by {auc:.3} against {beside:.3}", self.who, self.beside)
     }
 }
 
 impl Scores {
     pub(super) fn print(&self) {
+        self.lists.iter().for_each(List::print);
+        say("");
         let figure = |auc: Option<f64>| auc.map_or_else(|| "-".to_owned(), |auc| format!("{auc:.3}"));
         table(
-            &["scored", "how many", "of whom it is true", "that it", "AUC of the scores", "AUC of a simpler list", "by"],
+            &["scored", "how many", "true of", "that it", "AUC", "of the top", "a simpler list", "AUC", "of its top"],
             self.lists.iter().map(|list| {
                 vec![
                     list.who.to_owned(),
@@ -120,12 +206,17 @@ impl Scores {
                     list.true_of.to_string(),
                     list.what.to_owned(),
                     figure(list.auc),
-                    figure(list.auc_beside),
+                    format!("{} of {}", list.true_of_top, list.top.len()),
                     list.beside.to_owned(),
+                    figure(list.auc_beside),
+                    format!("{} of {}", list.true_of_top_beside, list.top.len()),
                 ]
             }),
         );
+        for list in &self.lists {
+            say(&list.verdict());
+        }
         let speakers: Vec<String> = self.speakers.iter().map(|(class, speaker)| format!("{class} by {speaker}")).collect();
-        say(&format!("the truth is the simulated world's, {HORIZON} days ahead; leads were scored: {}", speakers.join(", ")));
+        say(&format!("the truth is the simulated world's, {} days ahead; leads were scored: {}", self.horizon_days, speakers.join(", ")));
     }
 }
