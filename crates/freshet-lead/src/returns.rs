@@ -24,6 +24,8 @@ pub struct Returns {
     pub horizon_days: u32,
     /// The mean probability of those whom it was fitted to.
     pub mean: f64,
+    /// The least of them: no more is expected of those who never came as far as a checkout.
+    pub least: f64,
 }
 
 /// What BG/NBD sees of a row; `None` where no checkout was left, or there was an order.
@@ -44,14 +46,20 @@ impl Returns {
     pub fn fit(frame: &Frame, horizon_days: u32) -> Option<Self> {
         let summaries: Vec<Summary> = (0..frame.rows()).filter_map(|row| summary(frame, row)).collect();
         let bgnbd = fit(&summaries).ok()?;
+        let probabilities: Vec<f64> = summaries.iter().map(|&summary| bgnbd.buys_within(summary, horizon_days)).collect();
         #[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
-        let mean = summaries.iter().map(|&summary| bgnbd.buys_within(summary, horizon_days)).sum::<f64>() / summaries.len() as f64;
-        (mean.is_finite() && mean > 0.0).then(|| Self { bgnbd, horizon_days, mean: keep(mean) })
+        let mean = probabilities.iter().sum::<f64>() / probabilities.len() as f64;
+        let least = probabilities.iter().copied().fold(f64::INFINITY, f64::min);
+        (mean.is_finite() && least > 0.0).then(|| Self { bgnbd, horizon_days, mean: keep(mean), least: keep(least) })
     }
 
-    /// So many times as likely as the others a row comes back; 1 where no checkout tells.
+    /// So many times as likely as the others a row comes back; 1 for customers, of whom checkouts are not asked.
     pub fn of(&self, frame: &Frame, row: usize) -> f64 {
-        summary(frame, row).map_or(1.0, |summary| self.bgnbd.buys_within(summary, self.horizon_days) / self.mean)
+        let is_customer = number(frame, "freq").get(row).is_some_and(|value| value.is_finite());
+        if is_customer {
+            return 1.0;
+        }
+        summary(frame, row).map_or(self.least, |summary| self.bgnbd.buys_within(summary, self.horizon_days)) / self.mean
     }
 }
 
@@ -84,7 +92,8 @@ mod tests {
         assert!(probe("5", "4", "20") > 2.0 * probe("1", "2", "2"), "{} {}", probe("5", "4", "20"), probe("1", "2", "2"));
         assert!(probe("1", "2", "2") > probe("1", "28", "28") && probe("4", "1", "20") > probe("4", "15", "20"));
         let question: [Told<'_>; 1] = [("asks", true, &[("lead_age", "3"), ("checkouts_30", "0")])];
-        let frame = seen(&question).expect("somebody").prospects.frame;
-        assert!((returns.of(&frame, 0) - 1.0).abs() < 1e-12 && Returns::fit(&frame, 10).is_none());
+        let asks = seen(&question).expect("somebody").prospects.frame;
+        assert!((0..200).all(|row| returns.of(&frame, row) >= returns.of(&asks, 0)) && returns.of(&asks, 0) > 0.0);
+        assert!(Returns::fit(&asks, 10).is_none());
     }
 }

@@ -75,10 +75,10 @@ impl Shares {
     /// The shares by the names that a model file has them under.
     pub fn parameters(&self) -> BTreeMap<String, f64> {
         let shares = SIGNS.iter().zip(self.of_sign).map(|(sign, share)| (format!("{SHARE}_{sign}"), share));
-        let returns = self.returns.map(|Returns { bgnbd, horizon_days, mean }| {
-            let numbers =
-                [("r", bgnbd.r), ("alpha", bgnbd.alpha), ("a", bgnbd.a), ("b", bgnbd.b), ("days", horizon_days.into()), ("mean", mean)];
-            numbers.map(|(name, value)| (format!("{RETURNS}_{name}"), value))
+        let returns = self.returns.map(|Returns { bgnbd, horizon_days, mean, least }| {
+            let of_bgnbd = [("r", bgnbd.r), ("alpha", bgnbd.alpha), ("a", bgnbd.a), ("b", bgnbd.b)];
+            let others = [("days", horizon_days.into()), ("mean", mean), ("least", least)];
+            of_bgnbd.into_iter().chain(others).map(|(name, value)| (format!("{RETURNS}_{name}"), value))
         });
         shares.chain(returns.into_iter().flatten()).collect()
     }
@@ -94,7 +94,7 @@ impl Shares {
             let bgnbd = Bgnbd { r: value("r")?, alpha: value("alpha")?, a: value("a")?, b: value("b")? };
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "days, as they were written")]
             let horizon_days = value("days")? as u32;
-            Some(Returns { bgnbd, horizon_days, mean: value("mean").filter(|mean| *mean > 0.0)? })
+            Some(Returns { bgnbd, horizon_days, mean: value("mean").filter(|mean| *mean > 0.0)?, least: value("least")? })
         };
         Some(Self { of_sign, returns: returns() })
     }
@@ -126,7 +126,7 @@ mod tests {
         assert!(of[0] > 0.4 && of[0] < 0.5 && of[1] < 0.06 && of[1] > 0.0, "{of:?}");
         assert_eq!(Shares::read(&shares.parameters()), Some(shares));
         let bgnbd = Bgnbd { r: 0.4, alpha: 6.0, a: 0.5, b: 2.0 };
-        let returning = Shares::fit(&frame, &labels, Some(Returns { bgnbd, horizon_days: 10, mean: 0.3 }));
+        let returning = Shares::fit(&frame, &labels, Some(Returns { bgnbd, horizon_days: 10, mean: 0.3, least: 0.05 }));
         assert!(returning.of(&frame)[0] > returning.of(&frame)[1]);
         assert_eq!(Shares::read(&returning.parameters()), Some(returning));
         assert_eq!(Shares::read(&std::collections::BTreeMap::new()), None);

@@ -134,6 +134,24 @@ fn a_young_shop_speaks_by_bgnbd_of_customers_and_by_shares_of_prospects() {
         assert_eq!(scores.len(), population.people.len());
         assert!(scores.iter().all(|score| score.probability > 0.0 && score.probability < 1.0));
         assert_eq!(scores[0].customer_key, population.people[0].subject);
+        // It says by which facts, and they are so.
+        let facts = [
+            ("came back ", "freq"),
+            ("last ordered ", "recency"),
+            ("customer for ", "tenure"),
+            ("checkout left ", "checkout_age"),
+            ("known for ", "lead_age"),
+        ];
+        let mut checked = 0;
+        for (row, score) in scores.iter().enumerate() {
+            for reason in &score.reasons {
+                let Some((rest, name)) = facts.iter().find_map(|(begin, name)| Some((reason.strip_prefix(begin)?, name))) else { continue };
+                let said: f64 = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+                assert!((said - values(&population.frame, name)[row]).abs() < 0.06, "{reason}");
+                checked += 1;
+            }
+        }
+        assert!(checked > scores.len() / 2, "{checked} facts of {} scores: {:?}", scores.len(), scores[0].reasons);
     }
 }
 
