@@ -115,6 +115,16 @@ pub enum Error {
         /// The day.
         as_of: String,
     },
+    /// There is nothing to learn of accounts from.
+    #[error(
+        "train the smurf model: no verdict on an account is known by {as_of}, and it learns from nothing else. Scores need none (freshet score smurf); once admins look at the queue, send what they find as events of the type account_verdict (table game_verdicts), and train when {needed} accounts were found to be above their record and {needed} to fit it"
+    )]
+    NoVerdicts {
+        /// The day.
+        as_of: String,
+        /// How many of each kind are needed.
+        needed: usize,
+    },
     /// The compaction stopped.
     #[error("compact the lake")]
     Compact {

@@ -10,6 +10,8 @@ use freshet_ml::frame::{Column, Frame, Labelled};
 use freshet_ml::frozen::Origin;
 use freshet_ml::metrics::roc_auc;
 use freshet_ml::model::Model;
+use freshet_ml::options::Options;
+use freshet_ml::plot::Backtest;
 use freshet_ml::split::{Part, rows};
 
 use crate::accounts::{Account, frame};
@@ -21,6 +23,10 @@ pub const SCORE: &str = "score";
 /// Shares of the verdicts, in order of their days, after which choosing and judging begin.
 const CHOSEN_FROM: f64 = 0.6;
 const JUDGED_FROM: f64 = 0.8;
+/// Shares of the verdicts after which a backtest begins; each goes on to the next.
+const BACKTESTS: [f64; 5] = [0.5, 0.6, 0.7, 0.8, 0.9];
+/// The share of what comes before a backtest that is chosen and calibrated on.
+const BACKTEST_CHOSEN: f64 = 0.25;
 
 /// What an admin found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub struct Lesson {
     pub frame: Labelled,
     /// Whose rows they are.
     pub origins: Vec<Origin>,
+    /// Verdicts of the past, foretold by those before them; the oldest first.
+    pub backtests: Vec<Backtest>,
 }
 
 /// Learns from verdicts, each with the look of its day; those of accounts that were not known well enough then teach nothing.
@@ -63,7 +71,53 @@ pub fn learn(looks: &[Look], verdicts: &[Verdict], as_of: NaiveDate, seed: u64) 
     model.training.as_of = Some(as_of);
     model.training.window_from = looks.iter().map(|look| look.cut_off).min();
     model.training.window_to = looks.iter().map(|look| look.cut_off).max();
-    Ok(Lesson { model, frame, origins })
+    let backtests = backtests(&frame, &origins, &options)?;
+    Ok(Lesson { model, frame, origins, backtests })
+}
+
+/// Each later part of the verdicts, foretold by those before it; a part with too few before it, or of one kind, is left out.
+fn backtests(frame: &Labelled, origins: &[Origin], options: &Options) -> Result<Vec<Backtest>, Error> {
+    let options = Options { resamples: 0, ..options.clone() };
+    let all = origins.len();
+    // A day's verdicts are in one part.
+    let first_of_day = |mut row: usize| {
+        while row > 0 && row < all && origins[row].cut_off == origins[row - 1].cut_off {
+            row -= 1;
+        }
+        row
+    };
+    let mut found = Vec::new();
+    for (place, from) in BACKTESTS.iter().enumerate() {
+        let begin = first_of_day(rows_until(*from, all));
+        let end = BACKTESTS.get(place + 1).map_or(all, |next| first_of_day(rows_until(*next, all)));
+        let chosen = first_of_day(rows_until(1.0 - BACKTEST_CHOSEN, begin));
+        if chosen == 0 || begin >= end {
+            continue;
+        }
+        let rows: Vec<usize> = (0..end).collect();
+        let part = |row: usize| match row {
+            row if row >= begin => Part::Test,
+            row if row >= chosen => Part::Validation,
+            _ => Part::Train,
+        };
+        let past = Labelled::new(frame.frame().take(&rows), frame.labels()[..end].to_vec(), rows.iter().map(|&row| part(row)).collect())?;
+        let Ok(model) = verdicts::train(&past, &options) else { continue };
+        let Some(metrics) = model.metrics.test else { continue };
+        let (test, _) = past.part(Part::Test);
+        let foretold: f64 = model.score(&test)?.iter().map(|score| score.probability).sum();
+        #[expect(clippy::cast_precision_loss, reason = "no list has 2^53 verdicts")]
+        let foretold = foretold / test.rows().max(1) as f64;
+        found.push(Backtest {
+            cut_off: origins[begin].cut_off.clone(),
+            rows: metrics.rows,
+            base_rate: metrics.base_rate,
+            foretold,
+            auc: metrics.auc,
+            baseline_auc: unlearned_auc(&past),
+            log_loss: metrics.log_loss,
+        });
+    }
+    Ok(found)
 }
 
 /// The area under the curve of the score without labels, on the rows that judge.
@@ -182,6 +236,10 @@ mod tests {
         let lesson = learn(&looks, &verdicts, day("2026-02-15"), 1).expect("a model");
         let auc = evaluation(&lesson.model).expect("test rows").calibrated.auc.expect("both kinds");
         let unlearned = unlearned_auc(&lesson.frame).expect("both kinds");
+        // Each part of the past was foretold by what came before it, and the newest as well as the test says.
+        assert!(lesson.backtests.len() >= 3, "{:?}", lesson.backtests);
+        assert!(lesson.backtests.windows(2).all(|pair| pair[0].cut_off < pair[1].cut_off));
+        assert!(lesson.backtests.iter().all(|point| point.auc > Some(0.6) && point.baseline_auc.is_some()), "{:?}", lesson.backtests);
         assert!(auc > 0.75 && auc > unlearned, "{auc} {unlearned}");
         let again = learn(&looks, &verdicts, day("2026-02-15"), 1).expect("a model");
         assert_eq!(again.model.write().expect("text"), lesson.model.write().expect("text"));

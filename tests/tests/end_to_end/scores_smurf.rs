@@ -204,7 +204,7 @@ async fn verdicts_teach_a_model_that_scores_and_nothing_sees_past_its_cut_off() 
     let players = players(&mut state);
     add(&config, "matches", &matches(&players, &mut state)).await;
     let refused = smurf::train(&desk, &smurf::Training { as_of: day("2026-06-14"), seed: 1 }).await.unwrap_err();
-    assert!(refused.to_string().contains("verdicts"), "{refused}");
+    assert!(["game_verdicts", "50", "freshet score smurf"].iter().all(|said| refused.to_string().contains(said)), "{refused}");
     let verdicts: Vec<(&str, Value)> = players
         .iter()
         .enumerate()
@@ -218,6 +218,9 @@ async fn verdicts_teach_a_model_that_scores_and_nothing_sees_past_its_cut_off() 
     let first = smurf::train(&desk, &training).await.unwrap();
     assert!(!first.was_there && first.parts[0].rows > 300, "{first:?}");
     assert!(first.parts[0].test.and_then(|test| test.auc).unwrap() > 0.85, "{first:?}");
+    let shelf = Shelf::new(&desk.s3, &desk.bucket, smurf::KIND);
+    let file = async |name: &str| String::from_utf8(shelf.read(&first.version, name).await.unwrap().unwrap()).unwrap();
+    assert!(file("accounts.md").await.contains("accounts.svg") && file("accounts.svg").await.contains("score without labels alone"));
     let again = smurf::train(&desk, &training).await.unwrap();
     assert_eq!((again.version.as_str(), again.was_there), (first.version.as_str(), true));
     let report = smurf::score(&desk, &Scoring { as_of: day("2026-06-15"), version: Some(first.version.clone()) }).await.unwrap();

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use freshet_ingest::canonical::hash_parts;
 use freshet_ml::card::{Words, card};
+use freshet_ml::choose::NEEDED;
 use freshet_ml::frozen;
 use freshet_ml::gate;
+use freshet_ml::plot;
 use freshet_ml::split::Part;
 use freshet_smurf::lessons::{Lesson, Look, Verdict, learn, unlearned_auc};
 
@@ -19,6 +21,8 @@ const VERDICTS: &str = "smurf_verdicts";
 /// The newest days with verdicts that are looked at: a query a day.
 const MOST_DAYS: usize = 60;
 
+/// What stands beside the model in its card.
+const BASELINE: &str = "score without labels";
 const PURPOSE: &str = "Which accounts play far above their record, so that an admin reviews the right ones.";
 const LIMITS: [&str; 5] = [
     "It proposes whom to look at. A person decides, and no sanction follows from it: half or more of those who play far above their record are real talents.",
@@ -40,6 +44,9 @@ pub struct Training {
 /// Trains on the verdicts that are known by a day, shelves the version, and promotes it if it passes the gate.
 pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Error> {
     let verdicts = verdicts(desk, training.as_of).await?;
+    if verdicts.is_empty() {
+        return Err(Error::NoVerdicts { as_of: training.as_of.to_string(), needed: NEEDED });
+    }
     let days: BTreeSet<NaiveDate> = verdicts.iter().map(|verdict| verdict.decided_on).collect();
     let mut looks = Vec::new();
     for &cut_off in days.iter().rev().take(MOST_DAYS) {
@@ -65,8 +72,11 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
 }
 
 async fn shelve(shelf: &Shelf<'_>, version: &str, lesson: &Lesson) -> Result<(), Error> {
-    let words = Words { purpose: PURPOSE, limits: &LIMITS, baseline: "score without labels", picture: None };
-    shelf.write(version, &format!("{PART}.md"), card(&lesson.model, &[], &words).into_bytes()).await?;
+    let picture = format!("{PART}.svg");
+    let words = Words { purpose: PURPOSE, limits: &LIMITS, baseline: BASELINE, picture: Some(&picture) };
+    shelf.write(version, &format!("{PART}.md"), card(&lesson.model, &lesson.backtests, &words).into_bytes()).await?;
+    let drawn = plot::backtests(&lesson.model.name, &format!("{BASELINE} alone"), &lesson.backtests);
+    shelf.write(version, &picture, drawn.into_bytes()).await?;
     let frozen = frozen::write(&lesson.frame, &lesson.origins).map_err(Error::models("freeze a frame"))?;
     shelf.put_model(version, PART, &lesson.model, &frozen).await
 }
