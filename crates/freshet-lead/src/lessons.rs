@@ -311,12 +311,7 @@ pub(crate) fn bgnbd_of(model: &Model) -> Option<Bgnbd> {
 }
 
 /// Scores everyone of a population, in its order.
-pub fn score_population(
-    model: &Model,
-    population: &Population,
-    occasion: &Occasion,
-    mut take: impl FnMut(LeadScore),
-) -> Result<(), Error> {
+pub fn score_population(model: &Model, population: &Population, occasion: &Occasion, mut take: impl FnMut(LeadScore)) -> Result<(), Error> {
     let frame = frame_to_score(model, population, occasion.horizon_days)?;
     let subjects: Vec<&str> = population.people.iter().map(|person| person.subject.as_str()).collect();
     let plainly = Plainly::new(model, &frame, occasion.horizon_days)?;

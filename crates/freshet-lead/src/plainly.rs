@@ -53,15 +53,12 @@ impl Plainly {
         let shares = Shares::read(&model.parameters);
         let probabilities = |frame: &Frame| -> Vec<f64> {
             match (feature.as_str(), &bgnbd, &shares) {
-                (BGNBD, Some(bgnbd), _) => {
-                    summaries(frame).into_iter().map(|summary| bgnbd.buys_within(summary, horizon_days)).collect()
-                }
+                (BGNBD, Some(bgnbd), _) => summaries(frame).into_iter().map(|summary| bgnbd.buys_within(summary, horizon_days)).collect(),
                 (SHARE, _, Some(shares)) => shares.of(frame),
                 _ => vec![model.base_rate; frame.rows()],
             }
         };
-        let columns: Vec<(String, Column)> =
-            frame.columns().iter().filter(|(name, _)| needed.contains(&name.as_str())).cloned().collect();
+        let columns: Vec<(String, Column)> = frame.columns().iter().filter(|(name, _)| needed.contains(&name.as_str())).cloned().collect();
         let known = Frame::new(columns.clone())?;
         let present = probabilities(&known);
         let catalogue = catalogue();

@@ -13,7 +13,7 @@ use super::truth::{CheckoutTruth, LastOrder, PersonTruth};
 use super::writing::{DAY, HOUR, MINUTE, SECOND, exponential, hex, pick};
 
 /// A buyer: what the shop sees, and what only the world knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Buyer {
     pub(super) person: Person,
     pub(super) visits: u32,
@@ -38,6 +38,9 @@ pub(super) struct Journey<'a> {
 
 /// How familiar a shop gets with each visit, up to 1.
 const FAMILIAR: f64 = 0.15;
+
+/// Of so many orders one goes wrong.
+const TROUBLE: u32 = 7;
 
 const CAMPAIGNS: [(&str, &str); 5] = [
     ("/", ""),
@@ -66,11 +69,11 @@ impl<'a> Journey<'a> {
         let goes_on = self.rng.random::<f64>() < 0.35 + 0.4 * self.buyer.truth.intent;
         // Some go to the checkout from a product's page, without a cart.
         if !goes_on || self.rng.random_ratio(2, 5) {
-            self.tell("carts/create", order.cart_body(self.shop));
+            self.tell("carts/create", |journey| order.cart_body(journey.shop));
             for _ in 0..*pick(self.rng, &[0, 0, 1, 1]) {
                 self.pass(20 * SECOND, 6 * MINUTE);
                 self.change_cart(&mut order);
-                self.tell("carts/update", order.cart_body(self.shop));
+                self.tell("carts/update", |journey| order.cart_body(journey.shop));
             }
         }
         if !goes_on {
@@ -80,11 +83,11 @@ impl<'a> Journey<'a> {
         self.become_customer(&mut order);
         order.created_at = self.now;
         order.updated_at = self.now;
-        self.tell("checkouts/create", order.checkout_body(self.shop, &self.buyer.person, None));
+        self.tell("checkouts/create", |journey| order.checkout_body(journey.shop, &journey.buyer.person, None));
         if self.rng.random_ratio(1, 5) {
             self.pass(SECOND, 3 * MINUTE);
             order.updated_at = self.now;
-            self.tell("checkouts/update", order.checkout_body(self.shop, &self.buyer.person, None));
+            self.tell("checkouts/update", |journey| order.checkout_body(journey.shop, &journey.buyer.person, None));
         }
         let familiar = (FAMILIAR * f64::from(self.buyer.visits)).min(1.0);
         let was_bought = self.rng.random::<f64>() < familiar * self.buyer.truth.intent;
@@ -115,8 +118,9 @@ impl<'a> Journey<'a> {
     }
 
     /// Tells what happened, unless the world has ended by then.
-    fn tell(&mut self, topic: &'static str, body: Value) {
+    fn tell(&mut self, topic: &'static str, body: impl FnOnce(&Self) -> Value) {
         if self.is_told() {
+            let body = body(self);
             self.events.push(Event {
                 at: self.now,
                 source: "shopify",
@@ -195,8 +199,7 @@ impl<'a> Journey<'a> {
         if self.is_told() && self.buyer.truth.customer_id.is_none() && self.rng.random_ratio(4, 5) {
             let id = order.id + 900;
             self.buyer.truth.customer_id = Some(id);
-            let body = self.customer_body(id, order);
-            self.tell("customers/create", body);
+            self.tell("customers/create", |journey| journey.customer_body(id, order));
         }
         order.customer_id = self.buyer.truth.customer_id;
     }
@@ -214,7 +217,7 @@ impl<'a> Journey<'a> {
     fn tell_order(&mut self, topic: &'static str, order: &mut Order) {
         order.updated_at = self.now;
         let body = order.body(self.shop, &self.buyer.person, self.rng);
-        self.tell(topic, body);
+        self.tell(topic, |_| body);
     }
 
     fn buy(&mut self, order: &mut Order) {
@@ -222,25 +225,29 @@ impl<'a> Journey<'a> {
         if !order.is_test {
             self.buyer.bought_at.push(self.now);
         }
+        if !self.is_told() {
+            // All that the world still has to know.
+            self.buyer.had_trouble |= self.rng.random_ratio(1, TROUBLE);
+            return;
+        }
         let begun = order.created_at;
         order.orders_count = self.buyer.orders;
         order.created_at = self.now;
         order.financial = if self.rng.random_ratio(7, 8) { "paid" } else { "pending" };
         order.updated_at = self.now;
         let body = order.body(self.shop, &self.buyer.person, self.rng);
-        self.tell("orders/create", body.clone());
+        self.tell("orders/create", |_| body.clone());
         if order.financial == "paid" {
             // The same bytes under a second topic.
-            self.tell("orders/paid", body);
+            self.tell("orders/paid", |_| body);
         }
         let checkout = Order { created_at: begun, ..order.clone() };
-        self.tell("checkouts/update", checkout.checkout_body(self.shop, &self.buyer.person, Some(self.now)));
+        self.tell("checkouts/update", |journey| checkout.checkout_body(journey.shop, &journey.buyer.person, Some(journey.now)));
         if let Some(id) = order.customer_id.filter(|_| self.rng.random_ratio(1, 2)) {
             self.pass(SECOND, 4 * SECOND);
-            let body = self.customer_body(id, order);
-            self.tell("customers/update", body);
+            self.tell("customers/update", |journey| journey.customer_body(id, order));
         }
-        let went_wrong = self.rng.random_ratio(1, 7);
+        let went_wrong = self.rng.random_ratio(1, TROUBLE);
         self.buyer.had_trouble |= went_wrong;
         if self.is_told() {
             let last = LastOrder { id: order.id, name: format!("#{}", order.number), at: self.now.0, was_refunded: false, went_wrong };
@@ -278,7 +285,7 @@ impl<'a> Journey<'a> {
                 "location_id": 71_001, "email": email, "destination": destination, "line_items": lines, "receipt": {},
             })
         };
-        self.tell("fulfillments/create", body(self.now, None));
+        self.tell("fulfillments/create", |journey| body(journey.now, None));
         order.fulfillment = Some("fulfilled");
         order.closed_at = Some(self.now);
         order.fulfillments = vec![body(self.now, None)];
@@ -291,7 +298,7 @@ impl<'a> Journey<'a> {
         for shipment in ["in_transit", "delivered"] {
             self.pass(5 * HOUR, 2 * DAY);
             let body = body(self.now, Some(shipment));
-            self.tell("fulfillments/update", body);
+            self.tell("fulfillments/update", |_| body);
         }
     }
 
@@ -306,7 +313,7 @@ impl<'a> Journey<'a> {
         }
         self.pass(DAY, 4 * DAY);
         let refund = refund_body(self.shop, order, order.id + 700, self.now);
-        self.tell("refunds/create", refund.clone());
+        self.tell("refunds/create", |_| refund.clone());
         order.refunds = vec![refund];
         order.financial = if order.lines.iter().all(|line| line.returned == line.quantity) { "refunded" } else { "partially_refunded" };
         self.tell_order("orders/updated", order);

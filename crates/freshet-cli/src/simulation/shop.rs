@@ -8,7 +8,7 @@
 //! (visits add up to a purchase, and who comes often buys more often: Moe and Fader 2004, "Dynamic conversion behavior
 //! at e-commerce sites", Management Science 50(3), 326-335). Some leave a checkout and buy it days later. An order that
 //! went wrong brings its buyer to the desk, and back to the shop less often. Nobody in this world sees what anybody
-//! makes of it: behind its end it goes on by the same rules.
+//! makes of it: behind its end it goes on by the same rules, into many futures.
 
 use freshet_ingest::time::Millis;
 use rand::rngs::StdRng;
@@ -30,6 +30,8 @@ const SPREAD: f64 = 1.2;
 const ONCE: f64 = 0.65;
 /// Of so many further visits one is the last.
 const LOST: u32 = 60;
+/// So many futures the world has, all by the same rules: one alone would say as much of luck as of people.
+const FUTURES: usize = 50;
 /// What is left of the rate when an order went wrong.
 const AFTER_TROUBLE: f64 = 0.4;
 
@@ -82,7 +84,7 @@ pub(super) fn events(rng: &mut StdRng, settings: Settings, quota: usize, truth: 
     events
 }
 
-/// All visits of a newcomer, those behind the world's end too, of which no delivery tells; `visits` counts all that were made.
+/// All visits of a newcomer, and what they do in each of the world's futures; `visits` counts those that deliveries tell of.
 fn live(
     rng: &mut StdRng,
     settings: Settings,
@@ -92,25 +94,48 @@ fn live(
     (events, checkouts): (&mut Vec<Event>, &mut Vec<CheckoutTruth>),
 ) -> Buyer {
     let begin = settings.until.0 - i64::from(settings.days) * DAY;
-    let end = settings.until.0 + i64::from(settings.ahead) * DAY;
-    let mut at = begin + rng.random_range(0..i64::from(settings.days).max(1)) * DAY + hour_of_day(rng);
-    while at < end {
-        // Numbers of visits that no delivery tells of are nobody's.
-        let number = if at < settings.until.0 { *visits } else { u64::from(u32::MAX) };
-        *visits += u64::from(at < settings.until.0);
-        Journey::new(shop, &mut buyer, rng, (Millis(at), settings.until), events, checkouts).go(number);
-        let is_last = if buyer.visits == 1 { rng.random::<f64>() < ONCE } else { rng.random_ratio(1, LOST) };
-        if is_last {
-            break;
-        }
-        let calm = if buyer.had_trouble { AFTER_TROUBLE } else { 1.0 };
-        let days = exponential(rng, 1.0 / (RATE * buyer.truth.eagerness * calm)).min(1_000.0);
-        let next = at + 2 * HOUR + (days * DAY as f64) as i64;
-        // Fewer come at night.
-        at = (next.div_euclid(DAY) * DAY + hour_of_day(rng)).max(at + 2 * HOUR);
+    let first = begin + rng.random_range(0..i64::from(settings.days).max(1)) * DAY + hour_of_day(rng);
+    let mut next = Some(first);
+    while let Some(at) = next.filter(|at| *at < settings.until.0) {
+        Journey::new(shop, &mut buyer, rng, (Millis(at), settings.until), events, checkouts).go(*visits);
+        *visits += 1;
+        next = (!is_last_visit(rng, &buyer)).then(|| next_visit(rng, &buyer, at));
     }
-    buyer.truth.buys_ahead = buyer.bought_at.iter().any(|at| (settings.until.0..end).contains(&at.0));
+    if settings.ahead > 0 {
+        let comes_again = next.is_some();
+        buyer.truth.buys_ahead = (0..FUTURES).map(|_| buys(rng, settings, shop, &buyer, comes_again)).collect();
+    }
     buyer
+}
+
+/// Whether a buyer buys in the days behind the world's end, in one of its futures. No delivery tells of it.
+fn buys(rng: &mut StdRng, settings: Settings, shop: &Shop, buyer: &Buyer, comes_again: bool) -> bool {
+    let end = settings.until.0 + i64::from(settings.ahead) * DAY;
+    let mut rng = StdRng::seed_from_u64(rng.random());
+    let mut buyer = buyer.clone();
+    // However long they have been away: the days until they come again do not depend on it.
+    let mut next = comes_again.then(|| next_visit(&mut rng, &buyer, settings.until.0));
+    while let Some(at) = next.filter(|at| *at < end) {
+        let (mut events, mut checkouts) = (Vec::new(), Vec::new());
+        // Numbers of visits that no delivery tells of are nobody's.
+        let number = u64::from(u32::MAX);
+        Journey::new(shop, &mut buyer, &mut rng, (Millis(at), settings.until), &mut events, &mut checkouts).go(number);
+        next = (!is_last_visit(&mut rng, &buyer)).then(|| next_visit(&mut rng, &buyer, at));
+    }
+    buyer.bought_at.iter().any(|at| (settings.until.0..end).contains(&at.0))
+}
+
+fn is_last_visit(rng: &mut StdRng, buyer: &Buyer) -> bool {
+    if buyer.visits == 1 { rng.random::<f64>() < ONCE } else { rng.random_ratio(1, LOST) }
+}
+
+/// When a buyer comes again who was there, or might have come, at a time.
+fn next_visit(rng: &mut StdRng, buyer: &Buyer, at: i64) -> i64 {
+    let calm = if buyer.had_trouble { AFTER_TROUBLE } else { 1.0 };
+    let days = exponential(rng, 1.0 / (RATE * buyer.truth.eagerness * calm)).min(1_000.0);
+    let next = at + 2 * HOUR + (days * DAY as f64) as i64;
+    // Fewer come at night.
+    (next.div_euclid(DAY) * DAY + hour_of_day(rng)).max(at + 2 * HOUR)
 }
 
 /// A time of day, in milliseconds.
@@ -131,7 +156,7 @@ fn newcomer(rng: &mut StdRng, shop: &Shop, number: usize) -> Buyer {
         intent,
         eagerness: (SPREAD * bell(rng)).exp(),
         last_order: None,
-        buys_ahead: false,
+        buys_ahead: Vec::new(),
     };
     Buyer { person, visits: 0, orders: 0, bought_at: Vec::new(), had_trouble: false, truth }
 }

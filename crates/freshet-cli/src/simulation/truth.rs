@@ -47,8 +47,14 @@ pub(crate) struct PersonTruth {
     /// How often they come again: so many times the rate of the middle one of all people.
     pub(crate) eagerness: f64,
     pub(crate) last_order: Option<LastOrder>,
-    /// Whether they buy in the days behind the world's end.
-    pub(crate) buys_ahead: bool,
+    /// Whether they buy in the days behind the world's end, in each of its futures; written as the share of them.
+    #[serde(serialize_with = "share")]
+    pub(crate) buys_ahead: Vec<bool>,
+}
+
+fn share<S: serde::Serializer>(futures: &[bool], serializer: S) -> Result<S::Ok, S::Error> {
+    let count = futures.iter().filter(|is_true| **is_true).count() as f64;
+    serializer.serialize_f64(count / futures.len().max(1) as f64)
 }
 
 /// What a buyer may write to the desk about.

@@ -161,7 +161,9 @@ mod tests {
     fn names_are_quoted() {
         let day = NaiveDate::from_ymd_opt(2026, 6, 15).unwrap();
         let statements = of_accounts(day, &["a'b", "c"]);
-        assert!(statements.len() == 2 && statements.iter().all(|sql| sql.contains("IN ('a''b', 'c')") && sql.contains("DATE '2026-06-15'")));
+        assert!(
+            statements.len() == 2 && statements.iter().all(|sql| sql.contains("IN ('a''b', 'c')") && sql.contains("DATE '2026-06-15'"))
+        );
         assert!(of_leads(day, &[]).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Beside each list stands the simpler one that somebody would make without a model. The figures are printed as they fall.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
@@ -38,7 +38,8 @@ LEFT JOIN (SELECT customer_key, max(occurred_at) AS at FROM shopify_checkouts GR
 WHERE s.customer_key IS NOT NULL
 ORDER BY s.subject";
 /// Each account with its score and its share of wins.
-const ACCOUNTS: &str = "SELECT 'accounts' AS class, player_id, score, CAST(won AS double) / matches AS won, tier, reason_1, reason_2, reason_3
+const ACCOUNTS: &str =
+    "SELECT 'accounts' AS class, player_id, score, CAST(won AS double) / matches AS won, tier, reason_1, reason_2, reason_3
 FROM smurf_scores
 ORDER BY player_id";
 
@@ -59,15 +60,17 @@ struct List {
     what: &'static str,
     beside: &'static str,
     scored: usize,
-    /// Those of whom it is true.
-    true_of: usize,
+    /// In so many futures of the world it was looked; 1 of what is so today.
+    futures: usize,
+    /// Those of whom it is true; this and what follows are means over the futures.
+    true_of: f64,
     /// The area under the curve of the list; `None` where it is true of nobody, or of all.
     auc: Option<f64>,
     /// The same of the simpler list.
     auc_beside: Option<f64>,
     /// Of how many of the top rows it is true, and of the simpler list's.
-    true_of_top: usize,
-    true_of_top_beside: usize,
+    true_of_top: f64,
+    true_of_top_beside: f64,
     top: Vec<Row>,
 }
 
@@ -82,7 +85,8 @@ struct Row {
     reasons: Vec<String>,
     /// One of the reasons, recomputed by SQL over the lake; `None` where no reason is of a form that is.
     checked: Option<Checked>,
-    is_true: bool,
+    /// In how many futures it is true of them.
+    true_in: usize,
 }
 
 /// Trains and scores, and lands the rows for the compactor.
@@ -96,20 +100,14 @@ pub(super) async fn land(desk: &Desk, day: NaiveDate) -> Result<BTreeMap<String,
 }
 
 /// Measures the lists against the truth.
-pub(super) async fn judge(
-    desk: &Desk,
-    day: NaiveDate,
-    speakers: BTreeMap<String, String>,
-    truth: &Truth,
-    key: &HashKey,
-) -> Result<Scores> {
+pub(super) async fn judge(desk: &Desk, day: NaiveDate, speakers: BTreeMap<String, String>, truth: &Truth, key: &HashKey) -> Result<Scores> {
     let ask = async |sql: String| {
         let run = environment::statement(sql, Vec::new(), &desk.bucket, &desk.database);
         Box::pin(freshet_query::run(&desk.athena, run)).await.context("read the scores")
     };
-    let buyers: BTreeSet<String> =
-        truth.people.iter().filter(|person| person.buys_ahead).filter_map(|person| customer_key(key, &person.email)).collect();
-    let smurfs: BTreeSet<String> = truth.players.iter().filter(|player| player.is_smurf).map(|player| player.puuid.clone()).collect();
+    let buyers: BTreeMap<String, Vec<bool>> =
+        truth.people.iter().filter_map(|person| Some((customer_key(key, &person.email)?, person.buys_ahead.clone()))).collect();
+    let smurfs: BTreeMap<String, Vec<bool>> = truth.players.iter().map(|player| (player.puuid.clone(), vec![player.is_smurf])).collect();
     let (leads, accounts) = (ask(LEADS.to_owned()).await?, ask(ACCOUNTS.to_owned()).await?);
     let buys = "buys in the days ahead";
     let mut lists = vec![
@@ -129,32 +127,42 @@ pub(super) async fn judge(
 }
 
 impl List {
-    /// Of rows of a class, an id, two numbers to order by (each the more the likelier), a rank, and reasons.
-    fn new(answer: &Answer, who: &'static str, what: &'static str, beside: &'static str, is_true_of: &BTreeSet<String>) -> Self {
+    /// Of rows of a class, an id, two numbers to order by (each the more the likelier), a rank, and reasons; and of whom it is
+    /// true in each future.
+    fn new(answer: &Answer, who: &'static str, what: &'static str, beside: &'static str, truth: &BTreeMap<String, Vec<bool>>) -> Self {
         let text = |row: &[Option<String>], place: usize| row.get(place).cloned().flatten().unwrap_or_default();
         let rows: Vec<&Vec<Option<String>>> = answer.rows.iter().filter(|row| text(row, 0) == who).collect();
-        let labels: Vec<bool> = rows.iter().map(|row| is_true_of.contains(&text(row, 1))).collect();
+        let futures = truth.values().map(Vec::len).max().unwrap_or_default();
+        let is_true = |row: &[Option<String>], future: usize| {
+            truth.get(&text(row, 1)).and_then(|futures| futures.get(future)).copied().unwrap_or_default()
+        };
+        let labels: Vec<Vec<bool>> = (0..futures).map(|future| rows.iter().map(|row| is_true(row, future)).collect()).collect();
         // Who was never seen doing it comes last.
         let numbers = |place| rows.iter().map(|row| text(row, place).parse().unwrap_or(f64::MIN)).collect::<Vec<f64>>();
         let (scores, simple) = (numbers(2), numbers(3));
         let top = |numbers: &[f64]| ranking(numbers).into_iter().take(TOP).collect::<Vec<usize>>();
-        let true_of = |places: &[usize]| places.iter().filter(|&&place| labels[place]).count();
+        let auc = |numbers: &[f64]| mean(labels.iter().filter_map(|labels| roc_auc(labels, numbers)));
+        let true_of = |places: &[usize]| {
+            let count = |labels: &Vec<bool>| places.iter().filter(|&&place| labels[place]).count() as f64;
+            mean(labels.iter().map(count)).unwrap_or_default()
+        };
         let row = |&place: &usize| Row {
             name: text(rows[place], 1),
             score: scores[place],
             rank: text(rows[place], 4),
             reasons: (5..8).map(|column| text(rows[place], column)).filter(|reason| !reason.is_empty()).collect(),
             checked: None,
-            is_true: labels[place],
+            true_in: labels.iter().filter(|labels| labels[place]).count(),
         };
         Self {
             who,
             what,
             beside,
             scored: rows.len(),
-            true_of: labels.iter().filter(|label| **label).count(),
-            auc: roc_auc(&labels, &scores),
-            auc_beside: roc_auc(&labels, &simple),
+            futures,
+            true_of: true_of(&(0..rows.len()).collect::<Vec<usize>>()),
+            auc: auc(&scores),
+            auc_beside: auc(&simple),
             true_of_top: true_of(&top(&scores)),
             true_of_top_beside: true_of(&top(&simple)),
             top: top(&scores).iter().map(row).collect(),
@@ -175,9 +183,13 @@ impl List {
                 let score = if of_leads { format!("{:.1}", 100.0 * row.score) } else { format!("{:.2}", row.score) };
                 let reason = row.checked.as_ref().map(|checked| &checked.reason).or(row.reasons.first()).cloned().unwrap_or_default();
                 let lake = row.checked.as_ref().map_or("-", |checked| if checked.holds { "so it is" } else { "NOT SO" });
-                let world = if row.is_true { self.what } else { "-" };
+                let world = match (row.true_in, self.futures) {
+                    (0, _) => "-".to_owned(),
+                    (_, 1) => self.what.to_owned(),
+                    (futures, of) => format!("{} in {futures} of {of} futures", self.what),
+                };
                 let name: String = row.name.chars().take(NAME).collect();
-                vec![(place + 1).to_string(), format!("{name}…"), score, row.rank.clone(), reason, lake.to_owned(), world.to_owned()]
+                vec![(place + 1).to_string(), format!("{name}…"), score, row.rank.clone(), reason, lake.to_owned(), world]
             }),
         );
     }
@@ -192,6 +204,17 @@ impl List {
     }
 }
 
+/// The mean; `None` of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
+}
+
+/// A mean of counts, with a digit where it is no whole one.
+fn counted(mean: f64) -> String {
+    if mean.fract() == 0.0 { format!("{mean}") } else { format!("{mean:.1}") }
+}
+
 impl Scores {
     pub(super) fn print(&self) {
         self.lists.iter().for_each(List::print);
@@ -203,13 +226,13 @@ impl Scores {
                 vec![
                     list.who.to_owned(),
                     list.scored.to_string(),
-                    list.true_of.to_string(),
+                    counted(list.true_of),
                     list.what.to_owned(),
                     figure(list.auc),
-                    format!("{} of {}", list.true_of_top, list.top.len()),
+                    format!("{} of {}", counted(list.true_of_top), list.top.len()),
                     list.beside.to_owned(),
                     figure(list.auc_beside),
-                    format!("{} of {}", list.true_of_top_beside, list.top.len()),
+                    format!("{} of {}", counted(list.true_of_top_beside), list.top.len()),
                 ]
             }),
         );
@@ -217,6 +240,11 @@ impl Scores {
             say(&list.verdict());
         }
         let speakers: Vec<String> = self.speakers.iter().map(|(class, speaker)| format!("{class} by {speaker}")).collect();
-        say(&format!("the truth is the simulated world's, {} days ahead; leads were scored: {}", self.horizon_days, speakers.join(", ")));
+        let futures = self.lists.iter().map(|list| list.futures).max().unwrap_or_default();
+        say(&format!(
+            "the truth is the simulated world's; who buys was looked up {} days ahead in {futures} futures, and what stands above is their mean; leads were scored: {}",
+            self.horizon_days,
+            speakers.join(", ")
+        ));
     }
 }
