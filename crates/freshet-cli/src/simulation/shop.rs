@@ -111,16 +111,15 @@ fn live(
 /// Whether a buyer buys in the days behind the world's end, in one of its futures. No delivery tells of it.
 fn buys(rng: &mut StdRng, settings: Settings, shop: &Shop, buyer: &Buyer, comes_again: bool) -> bool {
     let end = settings.until.0 + i64::from(settings.ahead) * DAY;
-    let mut rng = StdRng::seed_from_u64(rng.random());
     let mut buyer = buyer.clone();
     // However long they have been away: the days until they come again do not depend on it.
-    let mut next = comes_again.then(|| next_visit(&mut rng, &buyer, settings.until.0));
+    let mut next = comes_again.then(|| next_visit(rng, &buyer, settings.until.0));
     while let Some(at) = next.filter(|at| *at < end) {
         let (mut events, mut checkouts) = (Vec::new(), Vec::new());
         // Numbers of visits that no delivery tells of are nobody's.
         let number = u64::from(u32::MAX);
-        Journey::new(shop, &mut buyer, &mut rng, (Millis(at), settings.until), &mut events, &mut checkouts).go(number);
-        next = (!is_last_visit(&mut rng, &buyer)).then(|| next_visit(&mut rng, &buyer, at));
+        Journey::new(shop, &mut buyer, rng, (Millis(at), settings.until), &mut events, &mut checkouts).go(number);
+        next = (!is_last_visit(rng, &buyer)).then(|| next_visit(rng, &buyer, at));
     }
     buyer.bought_at.iter().any(|at| (settings.until.0..end).contains(&at.0))
 }

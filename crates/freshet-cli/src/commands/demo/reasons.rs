@@ -120,7 +120,10 @@ mod tests {
 
     fn facts(columns: &[&str], rows: &[&[&str]]) -> Answer {
         Answer {
-            columns: columns.iter().map(|name| ResultColumn { name: (*name).to_owned(), kind: "double".to_owned() }).collect(),
+            columns: columns
+                .iter()
+                .map(|name| ResultColumn { name: (*name).to_owned(), kind: "double".to_owned(), precision: 17, scale: 0 })
+                .collect(),
             rows: rows.iter().map(|row| row.iter().map(|value| Some((*value).to_owned())).collect()).collect(),
             scanned_bytes: 0,
             execution_id: String::new(),
