@@ -44,8 +44,15 @@ fn look_at(ledger: &Ledger, cut_off: NaiveDate, prospects: usize) -> (Seen, Hash
         if wish < if age < 20.0 { 0.4 } else { 0.1 } {
             buyers.insert(name.clone());
         }
-        let age = format!("{age:.0}");
-        rows.push((name, vec![("lead_age", age.clone()), ("checkout_age", age), ("checkout_value", "30".to_owned())]));
+        let left = if age > 30.0 {
+            "0"
+        } else if age < 20.0 && wish < 0.5 {
+            "3"
+        } else {
+            "1"
+        };
+        let (known, age, left) = (format!("{:.0}", age + 15.0), format!("{age:.0}"), left.to_owned());
+        rows.push((name, vec![("lead_age", known), ("checkout_age", age), ("checkouts_30", left), ("checkout_value", "30".to_owned())]));
     }
     let borrowed: Vec<(&str, Vec<(&str, &str)>)> =
         rows.iter().map(|(name, row)| (name.as_str(), row.iter().map(|(column, value)| (*column, value.as_str())).collect())).collect();
