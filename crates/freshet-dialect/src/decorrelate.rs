@@ -95,9 +95,10 @@ fn of_node(node: LogicalPlan, names: &Names) -> datafusion::common::Result<Trans
 fn is_ours(part: &Expr, outer: &LogicalPlan, is_condition: bool) -> datafusion::common::Result<bool> {
     Ok(match part {
         Expr::ScalarSubquery(subquery) => !taken(&subquery.subquery, outer)?.is_empty() && !is_simple(&subquery.subquery)?,
-        // As a condition, the engine makes them joins itself, where it can.
         Expr::Exists(exists) => {
-            !taken(&exists.subquery.subquery, outer)?.is_empty() && !(is_condition && only_filters(&exists.subquery.subquery)?)
+            // As a condition, the engine makes them joins itself, where it can.
+            let is_engines = is_condition && only_filters(&exists.subquery.subquery)?;
+            !is_engines && !taken(&exists.subquery.subquery, outer)?.is_empty()
         }
         _ => false,
     })

@@ -174,8 +174,8 @@ async fn show_types(session: &SessionContext, sql: &str, item: &Value) {
     let own: Vec<String> = plan.schema().fields().iter().map(|field| trino_type(field).unwrap_or_default()).collect();
     let wanted: Vec<&str> = item["types"].as_array().map(|kinds| kinds.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
     for (at, (own, wanted)) in own.iter().zip(&wanted).enumerate() {
-        let plain = |kind: &str| kind.replace(", ", ",").to_lowercase();
-        if plain(own) != plain(wanted) {
+        let spelled = |kind: &str| kind.replace(", ", ",").to_lowercase();
+        if spelled(own) != spelled(wanted) {
             eprintln!("Type of column {at}: wanted {wanted}, got {own}: {}", sql.replace('\n', " "));
         }
     }

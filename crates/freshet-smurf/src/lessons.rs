@@ -95,15 +95,15 @@ fn backtests(frame: &Labelled, origins: &[Origin], options: &Options) -> Result<
             continue;
         }
         let rows: Vec<usize> = (0..end).collect();
-        let part = |row: usize| match row {
+        let side = |row: usize| match row {
             row if row >= begin => Part::Test,
             row if row >= chosen => Part::Validation,
             _ => Part::Train,
         };
-        let past = Labelled::new(frame.frame().take(&rows), frame.labels()[..end].to_vec(), rows.iter().map(|&row| part(row)).collect())?;
-        let Ok(model) = verdicts::train(&past, &options) else { continue };
+        let known = Labelled::new(frame.frame().take(&rows), frame.labels()[..end].to_vec(), rows.iter().map(|&row| side(row)).collect())?;
+        let Ok(model) = verdicts::train(&known, &options) else { continue };
         let Some(metrics) = model.metrics.test else { continue };
-        let (test, _) = past.part(Part::Test);
+        let (test, _) = known.part(Part::Test);
         let foretold: f64 = model.score(&test)?.iter().map(|score| score.probability).sum();
         #[expect(clippy::cast_precision_loss, reason = "no list has 2^53 verdicts")]
         let foretold = foretold / test.rows().max(1) as f64;
@@ -113,7 +113,7 @@ fn backtests(frame: &Labelled, origins: &[Origin], options: &Options) -> Result<
             base_rate: metrics.base_rate,
             foretold,
             auc: metrics.auc,
-            baseline_auc: unlearned_auc(&past),
+            baseline_auc: unlearned_auc(&known),
             log_loss: metrics.log_loss,
         });
     }

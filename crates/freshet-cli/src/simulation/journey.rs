@@ -10,7 +10,7 @@ use super::catalogue::Shop;
 use super::order::{Line, Order, refund_body};
 use super::people::Person;
 use super::truth::{CheckoutTruth, LastOrder, PersonTruth};
-use super::writing::{DAY, HOUR, MINUTE, SECOND, exponential, hex, pick};
+use super::writing::{DAY, HOUR, MINUTE, SECOND, exponential, hex, pick, span};
 
 /// A buyer: what the shop sees, and what only the world knows.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl<'a> Journey<'a> {
             // Some leave, and come back when they have slept on it, or are written to.
             if self.rng.random_ratio(1, 10) {
                 let days = exponential(self.rng, 2.0).min(10.0);
-                self.now = Millis(self.now.0 + 2 * HOUR + (days * DAY as f64) as i64 / SECOND * SECOND);
+                self.now = Millis(self.now.0 + 2 * HOUR + span(days) / SECOND * SECOND);
             } else {
                 self.pass(30 * SECOND, 9 * MINUTE);
             }
@@ -134,7 +134,7 @@ impl<'a> Journey<'a> {
     fn cart(&mut self, number: u64) -> Order {
         let base = self.shop.first_id + 1_000_000 * (number + 1);
         let more = (0..3).filter(|_| self.rng.random::<f64>() < self.buyer.truth.intent).count() as u64;
-        let lines = (0..1 + more).map(|place| self.line(base + 10 * (place + 1))).collect();
+        let lines = (0..=more).map(|place| self.line(base + 10 * (place + 1))).collect();
         let (landing_site, referrer) = *pick(self.rng, &CAMPAIGNS);
         Order {
             id: base,

@@ -19,7 +19,7 @@ use super::catalogue::{self, Shop};
 use super::journey::{Buyer, Journey};
 use super::people::Person;
 use super::truth::{CheckoutTruth, PersonTruth, Truth};
-use super::writing::{DAY, HOUR, MINUTE, SECOND, bell, exponential};
+use super::writing::{DAY, HOUR, MINUTE, SECOND, bell, exponential, span};
 use super::{Event, Settings};
 
 /// How often the middle one of those who come again does so, a day.
@@ -132,7 +132,7 @@ fn is_last_visit(rng: &mut StdRng, buyer: &Buyer) -> bool {
 fn next_visit(rng: &mut StdRng, buyer: &Buyer, at: i64) -> i64 {
     let calm = if buyer.had_trouble { AFTER_TROUBLE } else { 1.0 };
     let days = exponential(rng, 1.0 / (RATE * buyer.truth.eagerness * calm)).min(1_000.0);
-    let next = at + 2 * HOUR + (days * DAY as f64) as i64;
+    let next = at + 2 * HOUR + span(days);
     // Fewer come at night.
     (next.div_euclid(DAY) * DAY + hour_of_day(rng)).max(at + 2 * HOUR)
 }

@@ -11,6 +11,12 @@ pub(super) const MINUTE: i64 = 60 * SECOND;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
+/// Days as milliseconds.
+#[expect(clippy::cast_possible_truncation, reason = "simulated times are near")]
+pub(super) fn span(days: f64) -> i64 {
+    (days * DAY as f64) as i64
+}
+
 /// `2026-11-24T10:00:00+01:00`
 pub(super) fn local(at: Millis, offset_minutes: i32) -> String {
     let offset = FixedOffset::east_opt(offset_minutes * 60);

@@ -143,7 +143,7 @@ impl List {
         let top = |numbers: &[f64]| ranking(numbers).into_iter().take(TOP).collect::<Vec<usize>>();
         let auc = |numbers: &[f64]| mean(labels.iter().filter_map(|labels| roc_auc(labels, numbers)));
         let true_of = |places: &[usize]| {
-            let count = |labels: &Vec<bool>| places.iter().filter(|&&place| labels[place]).count() as f64;
+            let count = |labels: &Vec<bool>| places.iter().map(|&place| f64::from(u8::from(labels[place]))).sum::<f64>();
             mean(labels.iter().map(count)).unwrap_or_default()
         };
         let row = |&place: &usize| Row {
