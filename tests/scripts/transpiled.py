@@ -65,6 +65,22 @@ def in_order(views):
                 yield waiting.pop(name)
 
 
+def for_duckdb(sql):
+    """A statement of Athena's as DuckDB takes it."""
+    import sqlglot
+
+    def counted(node):
+        """DuckDB's count_if of nothing but NULL is NULL, Athena's is 0."""
+        if not isinstance(node, sqlglot.exp.CountIf):
+            return node
+        count = sqlglot.exp.Count(this=sqlglot.exp.Star())
+        return sqlglot.exp.Filter(this=count, expression=sqlglot.exp.Where(this=node.this))
+
+    tree = sqlglot.parse_one(sql, read="athena").transform(counted)
+    # Athena counts whole units between two times, as DuckDB's date_sub does; its date_diff counts the borders between them.
+    return tree.sql(dialect="duckdb").replace("DATE_DIFF(", "DATE_SUB(")
+
+
 def compare(lake, tables, report, folder, only=None):
     import duckdb
     import sqlglot
@@ -76,18 +92,6 @@ def compare(lake, tables, report, folder, only=None):
     load(lake, tables, folder, connection)
     queries = lake.queries()
     moment = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def for_duckdb(sql):
-        tree = sqlglot.parse_one(sql, read="athena").transform(counted)
-        # Athena counts whole units between two times, as DuckDB's date_sub does; its date_diff counts the borders between them.
-        return tree.sql(dialect="duckdb").replace("DATE_DIFF(", "DATE_SUB(")
-
-    def counted(node):
-        """DuckDB's count_if of nothing but NULL is NULL, Athena's is 0."""
-        if not isinstance(node, sqlglot.exp.CountIf):
-            return node
-        count = sqlglot.exp.Count(this=sqlglot.exp.Star())
-        return sqlglot.exp.Filter(this=count, expression=sqlglot.exp.Where(this=node.this))
 
     for view in in_order([query for query in queries if query["kind"] == "view"]):
         try:
