@@ -41,6 +41,7 @@ mod show;
 mod show_results;
 mod start;
 mod statement;
+mod stop;
 mod tokens;
 mod view;
 mod work_group_operations;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,6 +14,7 @@ use super::catalogue::now;
 use super::documents::replace;
 use super::execution::{Execution, State};
 use super::failure::Failure;
+use super::stop::Stop;
 use crate::error::Error;
 
 /// How long an execution is kept (docs.aws.amazon.com/athena, "View recent queries": 45 days).
@@ -30,7 +31,7 @@ pub(crate) struct Executions {
 #[derive(Default)]
 struct Inner {
     /// Under way, with what stops them.
-    running: HashMap<String, (Execution, Option<AbortHandle>)>,
+    running: HashMap<String, (Execution, Option<(AbortHandle, Arc<Stop>)>)>,
     /// By workgroup, when and id.
     order: BTreeMap<String, BTreeSet<(u64, String)>>,
     known: BTreeSet<String>,
@@ -99,9 +100,9 @@ impl Executions {
     }
 
     /// Says what stops a running execution.
-    pub(crate) fn stopped_by(&self, id: &str, handle: AbortHandle) {
-        if let Some((_, stop)) = self.lock().running.get_mut(id) {
-            *stop = Some(handle);
+    pub(crate) fn stopped_by(&self, id: &str, handle: AbortHandle, stop: Arc<Stop>) {
+        if let Some((_, stopped_by)) = self.lock().running.get_mut(id) {
+            *stopped_by = Some((handle, stop));
         }
     }
 
@@ -125,9 +126,10 @@ impl Executions {
 
     /// Stops an execution that is under way.
     pub(crate) fn cancel(&self, id: &str) -> Result<(), Error> {
-        let stop = self.lock().running.get_mut(id).and_then(|(_, stop)| stop.take());
-        if let Some(stop) = stop {
-            stop.abort();
+        let stopped_by = self.lock().running.get_mut(id).and_then(|(_, stopped_by)| stopped_by.take());
+        if let Some((handle, stop)) = stopped_by {
+            stop.pull();
+            handle.abort();
         }
         self.change(id, |execution| {
             execution.state = State::Cancelled;

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::FieldRef;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use object_store::buffered::BufWriter;
@@ -20,6 +18,7 @@ use super::failure::Failure;
 use super::result_file::csv_row;
 use super::results::ResultPlace;
 use super::session::Session;
+use super::stop::interruptible;
 
 /// Rows whose text is written at once, so that a stop is heard between them.
 const ROWS: usize = 1024;
@@ -35,18 +34,6 @@ pub(crate) fn columns(plan: &LogicalPlan) -> Vec<ResultColumn> {
     freshet_dialect::output(plan).into_iter().map(column).collect()
 }
 
-/// Lets a stop be heard within the operators that make many rows of few: a cross join of two small tables can go on for hours
-/// without asking its inputs for more, and DataFusion pauses at its sources alone.
-fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, Failure> {
-    let wrapped = plan.transform_up(|node| {
-        if node.name().ends_with("JoinExec") || node.name().ends_with("UnnestExec") {
-            return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>));
-        }
-        Ok(Transformed::no(node))
-    });
-    Ok(wrapped.data()?)
-}
-
 /// A plan at work.
 pub(crate) struct Run {
     pub(crate) plan: Arc<dyn ExecutionPlan>,
@@ -58,7 +45,7 @@ pub(crate) struct Run {
 impl Run {
     /// Begins to run a plan, which may read so many bytes.
     pub(crate) async fn begin(session: &Session, plan: &LogicalPlan, cutoff: Option<u64>) -> Result<Self, Failure> {
-        let plan = interruptible(session.state.create_physical_plan(plan).await?)?;
+        let plan = interruptible(session.state.create_physical_plan(plan).await?, &session.stop)?;
         let rows = execute_stream(Arc::clone(&plan), session.state.task_ctx())?;
         Ok(Self { plan, rows, cutoff })
     }

@@ -14,6 +14,7 @@ use super::service::Service;
 use super::session::{CATALOG, Session};
 use super::show_results::{Lines, describe, find, show};
 use super::statement::{Name, Statement};
+use super::stop::Stop;
 use super::write::{Writing, create_table_as, insert, unload};
 
 /// What a statement of this kind leaves as its result.
@@ -38,14 +39,20 @@ pub(crate) fn shape(statement: &Statement) -> Shape {
 }
 
 /// Carries out a statement and leaves its result where the execution says.
-pub(crate) async fn run(service: &Arc<Service>, execution: &Execution, statement: &Statement, sql: &str) -> Result<Outcome, Failure> {
+pub(crate) async fn run(
+    service: &Arc<Service>,
+    execution: &Execution,
+    statement: &Statement,
+    sql: &str,
+    stop: &Arc<Stop>,
+) -> Result<Outcome, Failure> {
     let place = ResultPlace::of(execution, &service.engine.buckets, &service.managed)?;
     let outcome = match execution.shape {
         Shape::Csv => {
             if let Some(reused) = reuse(service, execution, &place).await? {
                 reused
             } else {
-                let session = service.engine.session(execution.database.as_deref());
+                let session = service.engine.session(execution.database.as_deref(), stop);
                 let cutoff = service.cutoff(&execution.work_group);
                 let outcome = query::select(&session, sql, &execution.parameters, &place, cutoff).await?;
                 service.reuse.remember(execution);
@@ -53,12 +60,12 @@ pub(crate) async fn run(service: &Arc<Service>, execution: &Execution, statement
             }
         }
         Shape::Text => {
-            let (lines, columns, scanned) = lines(service, execution, statement, sql).await?;
+            let (lines, columns, scanned) = lines(service, execution, statement, sql, stop).await?;
             let text: String = lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect();
             place.write(text.into_bytes()).await?;
             Outcome { columns, scanned, ..Outcome::default() }
         }
-        Shape::Count => count(service, execution, statement).await?,
+        Shape::Count => count(service, execution, statement, stop).await?,
     };
     if execution.output.is_some() {
         let mut described = execution.clone();
@@ -73,10 +80,11 @@ async fn lines(
     execution: &Execution,
     statement: &Statement,
     sql: &str,
+    stop: &Arc<Stop>,
 ) -> Result<(Vec<String>, Vec<ResultColumn>, u64), Failure> {
     let engine = &service.engine;
     let database = execution.database.as_deref().unwrap_or("default");
-    let session = || engine.session(execution.database.as_deref());
+    let session = || engine.session(execution.database.as_deref(), stop);
     let told = |(lines, columns): Lines| (lines, columns, 0);
     match statement {
         Statement::Show(what) => return show(engine, what, database).await.map(told),
@@ -117,10 +125,10 @@ async fn lines(
     Ok((Vec::new(), Vec::new(), 0))
 }
 
-async fn count(service: &Arc<Service>, execution: &Execution, statement: &Statement) -> Result<Outcome, Failure> {
+async fn count(service: &Arc<Service>, execution: &Execution, statement: &Statement, stop: &Arc<Stop>) -> Result<Outcome, Failure> {
     let engine = &service.engine;
     let database = execution.database.as_deref().unwrap_or("default");
-    let session: Session = engine.session(execution.database.as_deref());
+    let session: Session = engine.session(execution.database.as_deref(), stop);
     let writing = Writing { engine, session: &session, execution, cutoff: service.cutoff(&execution.work_group), database };
     match statement {
         Statement::CreateTableAs { name, if_not_exists, properties, query, with_data } => {

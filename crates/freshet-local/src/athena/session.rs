@@ -16,6 +16,7 @@ use super::catalogue::{Catalogue, Table};
 use super::delta::Deltas;
 use super::failure::Failure;
 use super::location::Location;
+use super::stop::Stop;
 use super::tokens::{Escapes, place, tokens};
 use super::view::View;
 use crate::buckets::Buckets;
@@ -36,6 +37,8 @@ pub(crate) struct Engine {
 /// One query's view of the engine.
 pub(crate) struct Session {
     pub(crate) state: SessionState,
+    /// What stops its query.
+    pub(crate) stop: Arc<Stop>,
     absent: Arc<Mutex<Vec<Absent>>>,
 }
 
@@ -49,9 +52,9 @@ enum Absent {
 
 impl Engine {
     /// A session in which names without a database mean this one.
-    pub(crate) fn session(self: &Arc<Self>, database: Option<&str>) -> Session {
+    pub(crate) fn session(self: &Arc<Self>, database: Option<&str>, stop: &Arc<Stop>) -> Session {
         let absent = Arc::default();
-        Session { state: self.state(database.unwrap_or("default"), &absent, 0), absent }
+        Session { state: self.state(database.unwrap_or("default"), &absent, 0), stop: Arc::clone(stop), absent }
     }
 
     fn state(self: &Arc<Self>, database: &str, absent: &Arc<Mutex<Vec<Absent>>>, depth: usize) -> SessionState {

@@ -13,6 +13,7 @@ use super::request::{invalid, optional, required, texts};
 use super::run::{run, shape};
 use super::service::{Service, prepared_key};
 use super::statement::{Statement, parse};
+use super::stop::Stop;
 use crate::service_error::ServiceError;
 
 /// The longest query (docs.aws.amazon.com/athena, "Service Quotas": 262144 bytes).
@@ -127,6 +128,8 @@ fn output(
 /// Runs an execution on a task of its own. A panic there is its failure, and nobody else's.
 fn begin(service: &Arc<Service>, id: &str, statement: Statement, sql: String) {
     let (running, of_run, watched) = (Arc::clone(service), id.to_owned(), id.to_owned());
+    let stop = Arc::new(Stop::default());
+    let heard = Arc::clone(&stop);
     let task = service.workers.spawn(async move {
         let _turn = running.turns.acquire().await;
         let started = |execution: &mut Execution| {
@@ -135,11 +138,11 @@ fn begin(service: &Arc<Service>, id: &str, statement: Statement, sql: String) {
         };
         running.executions.change(&of_run, started)?;
         match running.executions.get(&of_run) {
-            Some(execution) if !execution.state.is_final() => run(&running, &execution, &statement, &sql).await.map(Some),
+            Some(execution) if !execution.state.is_final() => run(&running, &execution, &statement, &sql, &heard).await.map(Some),
             _ => Ok(None),
         }
     });
-    service.executions.stopped_by(id, task.abort_handle());
+    service.executions.stopped_by(id, task.abort_handle(), stop);
     let service = Arc::clone(service);
     tokio::spawn(async move {
         let result = match task.await {
