@@ -12,6 +12,7 @@ mod queries;
 mod query_client;
 mod receiver;
 mod replay;
+mod round_trips;
 mod running;
 mod s3;
 mod scores_lead;
