@@ -2,6 +2,7 @@
 //! clauses, lambdas and `UNNEST`. What it builds of its own are calls of functions whose names begin with `$`.
 
 mod json_clauses;
+mod predicates;
 mod tokens;
 
 use std::any::TypeId;
@@ -125,6 +126,10 @@ impl Dialect for Athena {
             Token::SingleQuotedString(_) | Token::Minus | Token::Plus if name == "interval" => Some(parse_interval(parser)),
             _ => None,
         }
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        predicates::parse(parser, expr)
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) type Columns = Arc<dyn Fn(&[ColumnarValue], usize) -> Result<Columnar
 #[derive(Debug)]
 pub(crate) struct Lambda {
     pub(crate) body: Arc<dyn PhysicalExpr>,
+    /// The body over columns that are named by their places: two lambdas that say the same have the same shape.
+    pub(crate) shape: Expr,
     pub(crate) schema: SchemaRef,
     pub(crate) parameters: Vec<Kind>,
     pub(crate) captured: Vec<(usize, Kind)>,
@@ -72,6 +74,8 @@ enum Work {
 struct Scalar {
     name: String,
     identity: String,
+    /// What it evaluates itself: the lambdas' bodies, or that of `TRY`.
+    shapes: Vec<Expr>,
     result: DataType,
     work: Work,
     signature: Signature,
@@ -85,7 +89,7 @@ impl fmt::Debug for Scalar {
 
 impl PartialEq for Scalar {
     fn eq(&self, other: &Self) -> bool {
-        self.identity == other.identity && self.result == other.result
+        self.identity == other.identity && self.result == other.result && self.shapes == other.shapes
     }
 }
 
@@ -155,25 +159,25 @@ enum Column<'a> {
     Constant(Value),
 }
 
-fn make(name: &str, identity: String, result: DataType, work: Work, args: Vec<Expr>, volatile: bool) -> Expr {
+fn make(name: &str, identity: String, shapes: Vec<Expr>, result: DataType, work: Work, args: Vec<Expr>, volatile: bool) -> Expr {
     let volatility = if volatile { Volatility::Volatile } else { Volatility::Immutable };
     let signature = if args.is_empty() { Signature::nullary(volatility) } else { Signature::user_defined(volatility) };
-    let udf = ScalarUDF::from(Scalar { name: name.to_owned(), identity, result, work, signature });
+    let udf = ScalarUDF::from(Scalar { name: name.to_owned(), identity, shapes, result, work, signature });
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), args))
 }
 
 /// A call of a function of values; a strict one gives NULL where an argument is NULL.
 pub(crate) fn of_values(name: &str, body: Body, call: Call, strict: bool, args: Vec<Expr>) -> Expr {
     let kinds = call.args.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let lambdas = call.lambdas.iter().map(|lambda| lambda.body.to_string()).collect::<Vec<_>>().join(";");
-    let identity = format!("{name}({kinds}){lambdas}->{}", call.result);
+    let shapes = call.lambdas.iter().map(|lambda| lambda.shape.clone()).collect();
+    let identity = format!("{name}({kinds})->{}", call.result);
     let volatile = matches!(name, "random" | "rand" | "shuffle" | "uuid");
-    make(name, identity, call.result.arrow(), Work::Values { body, call: Arc::new(call), strict }, args, volatile)
+    make(name, identity, shapes, call.result.arrow(), Work::Values { body, call: Arc::new(call), strict }, args, volatile)
 }
 
 /// A call of a function of whole arrays; the identity tells two functions of a name apart.
 pub(crate) fn of_columns(name: &str, identity: &str, result: &Kind, work: Columns, args: Vec<Expr>) -> Expr {
-    make(name, format!("{name}:{identity}"), result.arrow(), Work::Columns(work), args, false)
+    make(name, format!("{name}:{identity}"), Vec::new(), result.arrow(), Work::Columns(work), args, false)
 }
 
 /// All arguments as arrays.
@@ -181,9 +185,8 @@ pub(crate) fn arrays(args: &[ColumnarValue], rows: usize) -> Result<Vec<ArrayRef
     args.iter().map(|arg| arg.to_array(rows).map_err(Error::from)).collect()
 }
 
-/// `TRY(body)`: the body over what it takes; a row that fails is NULL.
-pub(crate) fn attempt(body: Arc<dyn PhysicalExpr>, schema: SchemaRef, result: &Kind, args: Vec<Expr>) -> Expr {
-    let identity = body.to_string();
+/// `TRY(body)`: the body over what it takes; a row that fails is NULL. The shape is as a lambda's.
+pub(crate) fn attempt(body: Arc<dyn PhysicalExpr>, shape: Expr, schema: SchemaRef, result: &Kind, args: Vec<Expr>) -> Expr {
     let kind = result.clone();
     let work: Columns = Arc::new(move |args, rows| {
         let arrays = arrays(args, rows)?;
@@ -203,7 +206,7 @@ pub(crate) fn attempt(body: Arc<dyn PhysicalExpr>, schema: SchemaRef, result: &K
         }
         Ok(ColumnarValue::Array(write(values, &kind)?))
     });
-    of_columns("try", &identity, result, work, args)
+    make("try", format!("try->{result}"), vec![shape], result.arrow(), Work::Columns(work), args, false)
 }
 
 fn is_caught(message: &str) -> bool {

@@ -19,6 +19,7 @@ use crate::signatures::{self, Holes, Pattern, mismatch};
 
 struct Compiled {
     body: Arc<dyn PhysicalExpr>,
+    shape: Expr,
     schema: DFSchema,
     captured: Vec<(Expr, Kind)>,
 }
@@ -30,7 +31,7 @@ impl Binder {
         let compiled = self.compile(bound.expr, &[])?;
         let args = compiled.captured.into_iter().map(|(expr, _)| expr).collect::<Vec<_>>();
         let schema = Arc::new(compiled.schema.as_arrow().clone());
-        Ok(Bound { expr: attempt(compiled.body, schema, &bound.kind, args), kind: bound.kind })
+        Ok(Bound { expr: attempt(compiled.body, compiled.shape, schema, &bound.kind, args), kind: bound.kind })
     }
 
     /// An expression over parameters; columns, aggregates and subqueries of the query around it become arguments.
@@ -70,8 +71,16 @@ impl Binder {
             .chain(captured.iter().map(|(_, kind, id)| Field::new(id, kind.arrow(), true)))
             .collect();
         let schema = DFSchema::from_unqualified_fields(fields.into(), std::collections::HashMap::new())?;
+        let shape = body
+            .clone()
+            .transform_up(|node| {
+                let Expr::Column(column) = &node else { return Ok(Transformed::no(node)) };
+                let place = schema.index_of_column(column)?;
+                Ok(Transformed::yes(reference(&format!("${place}"))))
+            })?
+            .data;
         let body = create_physical_expr(&body, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
-        Ok(Compiled { body, schema, captured: captured.into_iter().map(|(expr, kind, _)| (expr, kind)).collect() })
+        Ok(Compiled { body, shape, schema, captured: captured.into_iter().map(|(expr, kind, _)| (expr, kind)).collect() })
     }
 
     /// A call with lambdas among its arguments.
@@ -157,6 +166,7 @@ impl Binder {
             }
             lambdas.push(Lambda {
                 body: compiled.body,
+                shape: compiled.shape,
                 schema: Arc::new(compiled.schema.as_arrow().clone()),
                 parameters: columns.into_iter().map(|column| column.kind).collect(),
                 captured,

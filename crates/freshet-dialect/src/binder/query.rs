@@ -413,7 +413,8 @@ pub(super) fn order_list(order: Option<&OrderBy>) -> Result<Vec<&OrderByExpr>, E
 pub(super) fn ordinal(ast: &Ast) -> Result<Option<usize>, Error> {
     match ast {
         Ast::Value(value) => match &value.value {
-            AstValue::Number(text, _) => {
+            // Only whole numbers are positions; other numbers are constants.
+            AstValue::Number(text, _) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 text.parse().map(Some).map_err(|_| refuse("TYPE_MISMATCH", format!("a position was expected: {text}")))
             }
             _ => Ok(None),
