@@ -1,5 +1,7 @@
 //! `freshet up`: the lake on loopback until Ctrl-C.
 
+mod connections;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::stack::{BUCKET, Stack, Start};
 /// Arguments of `freshet up`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Prints `export K=V` lines for other clients, then `ready`. Ctrl-C drains and stops; the folder keeps everything.\n\nExamples:\n  freshet up --secret shopify=hush --secret shopify/acme.myshopify.com=hush2\n  freshet up --dir /tmp/lake --port 0 --webhook-port 0 --flush-seconds 2 --compact-seconds 10"
+    after_help = "Prints `export K=V` lines for other clients, what each of them connects with as comments, then `ready`. Ctrl-C drains and stops; the folder keeps everything.\n\nExamples:\n  freshet up --secret shopify=hush --secret shopify/acme.myshopify.com=hush2\n  freshet up --dir /tmp/lake --port 0 --webhook-port 0 --flush-seconds 2 --compact-seconds 10"
 )]
 pub(crate) struct Arguments {
     /// The folder that everything lies in.
@@ -49,6 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let start = Start { dir: arguments.dir, port: arguments.port, webhook_port: arguments.webhook_port, secrets, flush };
     let stack = Stack::start(start).await?;
     print_exports(&stack, &folder);
+    print_connections(&stack)?;
     say("ready");
     let every = Duration::from_secs(arguments.compact_seconds);
     let mut stop = std::pin::pin!(stopped());
@@ -140,6 +143,16 @@ fn print_exports(stack: &Stack, folder: &Path) {
     if std::env::var_os(freshet_lambda::config::HASH_KEY).is_none() && key.exists() {
         say(&format!("export {}={}", crate::hash_keys::HASH_KEY_FILE, shown(&key)));
     }
+}
+
+/// What other clients connect with, as comments, so that all that is printed can be pasted into a shell.
+fn print_connections(stack: &Stack) -> Result<()> {
+    let endpoint = stack.local.endpoint();
+    let place = connections::Place { endpoint: &endpoint, bucket: BUCKET, database: DEFAULT_DATABASE };
+    for (client, connection) in connections::connections(place)? {
+        say(&format!("# {client}: {connection}"));
+    }
+    Ok(())
 }
 
 /// A path as a shell reads it.
