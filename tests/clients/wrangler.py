@@ -453,7 +453,7 @@ def _():
     same("ids", list(frame.id), [1, 2, 3])
 
 
-@step("s3: csv, json, parquet, excel-free text there and back; list, describe, size, copy, delete, wait")
+@step("s3: csv, json and parquet there and back; list, describe, size, copy, delete, wait")
 def _():
     plain_frame = FRAME[["id", "p"]]
     wr.s3.to_csv(plain_frame, f"{PLACE}f/a.csv", index=False)
@@ -514,7 +514,7 @@ def _():
     same("parameter", wr.catalog.get_table_parameters(SCRATCH, "sales")["owner"], "us")
     wr.catalog.overwrite_table_parameters({**wr.catalog.get_table_parameters(SCRATCH, "sales"), "owner": "them"}, SCRATCH, "sales")
     same("parameter", wr.catalog.get_table_parameters(SCRATCH, "sales")["owner"], "them")
-    assert wr.catalog.get_table_number_of_versions("sales", SCRATCH) >= 1
+    assert wr.catalog.get_table_number_of_versions(SCRATCH, "sales") >= 1
     assert wr.catalog.get_table_versions(SCRATCH, "sales")
     wr.catalog.add_column(SCRATCH, "sales", "extra", "string", "said later")
     same("comment", wr.catalog.get_columns_comments(SCRATCH, "sales")["extra"], "said later")
