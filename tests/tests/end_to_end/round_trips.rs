@@ -228,16 +228,12 @@ fn parse_csv(text: &str) -> Vec<Vec<Option<String>>> {
             loop {
                 let (part, after) = quoted.split_once('"').expect("a quote ends");
                 value.push_str(part);
-                match after.strip_prefix('"') {
-                    Some(more) => {
-                        value.push('"');
-                        quoted = more;
-                    }
-                    None => {
-                        rest = after;
-                        break Some(value);
-                    }
-                }
+                let Some(more) = after.strip_prefix('"') else {
+                    rest = after;
+                    break Some(value);
+                };
+                value.push('"');
+                quoted = more;
             }
         } else {
             None

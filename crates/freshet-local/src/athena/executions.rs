@@ -28,10 +28,13 @@ pub(crate) struct Executions {
     ended: Notify,
 }
 
+/// What stops a running execution: the end of its task, and what its plan asks.
+type StoppedBy = (AbortHandle, Arc<Stop>);
+
 #[derive(Default)]
 struct Inner {
     /// Under way, with what stops them.
-    running: HashMap<String, (Execution, Option<(AbortHandle, Arc<Stop>)>)>,
+    running: HashMap<String, (Execution, Option<StoppedBy>)>,
     /// By workgroup, when and id.
     order: BTreeMap<String, BTreeSet<(u64, String)>>,
     known: BTreeSet<String>,
