@@ -31,7 +31,7 @@ def aggregate(random, write, key):
             (f"count_if({condition})", "bigint"),
             (f"bool_{write.pick('and', 'or')}({condition})", "boolean"),
             (f"sum(DISTINCT {write.column('decimal')})", "decimal"),
-            (f"{write.pick('max_by', 'min_by')}({one}, ({write.column(kind)}, {key}))", kind),
+            (f"{write.pick('max_by', 'min_by')}({one}, (coalesce({write.column(kind)}, {write.literal(kind)}), {key}))", kind),
             (f"max_by({one}, {key})", kind),
             (f"array_agg({text} ORDER BY {key})", "array"),
             (f"array_agg(DISTINCT {text} ORDER BY {text})", "array"),
@@ -96,6 +96,8 @@ def over(random, write, key):
     summed = {"integer": "bigint"}.get(number, number)
     whole = write.column(write.pick("integer", "bigint", "decimal"))
     moment = write.column(write.pick("date", "timestamp"))
+    near = f"RANGE BETWEEN 2 PRECEDING AND {write.pick('CURRENT ROW', '1 FOLLOWING')}"
+    days = f"RANGE BETWEEN INTERVAL '{write.pick(1, 30)}' DAY PRECEDING AND CURRENT ROW"
     return random.choice(
         [
             (f"row_number() OVER ({fill(ordered, total)})", "bigint"),
@@ -113,11 +115,11 @@ def over(random, write, key):
             (f"nth_value({one}, 2) OVER ({fill(ordered, total)}{frame})", kind),
             (f"count(*) OVER ({fill(ordered, ties)}{range_of})", "bigint"),
             (
-                f"count(*) OVER (PARTITION BY {part} ORDER BY {whole}{write.pick('', ' DESC')} RANGE BETWEEN 2 PRECEDING AND {write.pick('CURRENT ROW', '1 FOLLOWING')})",
+                f"count(*) OVER (PARTITION BY {part} ORDER BY {whole}{write.pick('', ' DESC')} {near})",
                 "bigint",
             ),
             (
-                f"count(*) OVER (ORDER BY {moment}{write.pick('', ' DESC')} RANGE BETWEEN INTERVAL '{write.pick(1, 30)}' DAY PRECEDING AND CURRENT ROW)",
+                f"count(*) OVER (ORDER BY {moment}{write.pick('', ' DESC')} {days})",
                 "bigint",
             ),
             (f"max_by({one}, {key}) OVER ({fill(ordered, total)})", kind),

@@ -5,8 +5,8 @@
     FRESHET_MATERIAL=… python tests/scripts/differential.py --statements 1000 --seed 1
 
 From the seed it writes rows (nasty.py) for every table of the contract, and a table of every type, into a bucket of its own at that
-S3 endpoint, registers them in a database of its own (`differential`) with the views of `queries/`, and in the Trino, whose tables stand behind
-views that give times three digits as Athena does. The statements (shapes.py) come from the same seed.
+S3 endpoint, registers them in a database of its own (`differential`) with the views of `queries/`, and in the Trino, whose tables stand
+behind views that give times three digits as Athena does. The statements (shapes.py) come from the same seed.
 
 Compared are the columns' names and types, digits of decimals too, and the rows as Athena prints them: in the order of the statement as
 far as it has one; doubles to nine digits; maps by their entries. A statement that one refuses counts by whom and why. A statement whose
@@ -53,6 +53,8 @@ KINDS = {
 }
 # Words of a reason that are of one statement alone.
 PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|line \d+:\d+: ?|-?\d+(\.\d+)?([eE]-?\d+)?")
+# The column that a difference is in.
+COLUMN = re.compile(r"(?:row \d+, |column )?(\w+)[:,]")
 SMALLER_STEPS = 60
 
 
@@ -109,7 +111,8 @@ class Athena:
 def types_differ(ours, theirs):
     """How the columns of Athena's answer are not those of Trino's, or None."""
     for (name, kind, precision, scale), (other, signature) in zip(ours, theirs):
-        if name != other:
+        # Athena gives every name in small letters: https://github.com/apache/superset/blob/master/superset/db_engine_specs/athena.py
+        if name != other.lower():
             return f"column {name}, trino {other}"
         wanted = signature["rawType"]
         if kind != ATHENA_TYPES.get(wanted, wanted):
@@ -164,9 +167,9 @@ def rows_differ(statement, columns, ours, theirs):
     signatures = [signature for _, signature in columns]
     mine = [[comparable(cell, kind) for cell, kind in zip(row, signatures)] for row in ours]
     other = [[comparable(printed(cell, kind), kind) for cell, kind in zip(row, signatures)] for row in theirs]
-    names = [name for name, _ in columns]
+    names = [name.lower() for name, _ in columns]
     # As far as the statement orders the rows, they have that order; the rest of each row may stand in any.
-    keys = [names.index(alias.strip('"')) for alias, _ in statement.order if alias.strip('"') in names]
+    keys = [names.index(alias.strip('"').lower()) for alias, _ in statement.order if alias.strip('"').lower() in names]
     for index, (one, two) in enumerate(zip(mine, other)):
         for key in keys:
             if not cells_agree(one[key], two[key], signatures[key]):
@@ -209,6 +212,12 @@ def ask(athena, trino, statement):
 
 def smallest(athena, trino, statement, detail):
     """A statement that differs still when no part can be left out, and how."""
+    column = COLUMN.match(detail)
+    for candidate in statement.alone(column[1]) if column else ():
+        verdict, found = ask(athena, trino, candidate)
+        if verdict == "DIFFERENT" and not found.startswith("trino refuses"):
+            statement, detail = candidate, found
+            break
     for _ in range(SMALLER_STEPS):
         for candidate in statement.smaller():
             verdict, found = ask(athena, trino, candidate)
@@ -224,7 +233,7 @@ def smallest(athena, trino, statement, detail):
 
 
 def prepare(lake, athena, trino, seed):
-    """Writes the tables, registers them on both sides with the views of `queries/`, and gives the relations."""
+    """Writes the tables, registers them on both sides with the views of `queries/`."""
     lake.s3().create_bucket(Bucket=BUCKET)
     contract = nasty.contract()
     tables = []
@@ -238,17 +247,14 @@ def prepare(lake, athena, trino, seed):
         tables.append({"name": name, "location": location})
     lake.database = DATABASE
     register(trino, lake, tables)
-    names = [table["name"] for table in tables]
     repeated = list(event_tables(contract_of(nasty.ROOT / "schemas" / "released.json")))
     queries = [read_query(path, repeated) for path in sorted(QUERIES.glob("**/*.sql"))]
     for view in views_in_order(queries):
         try:
             trino.run(f"CREATE OR REPLACE VIEW delta.{DATABASE}.{view.name} AS\n{view.sql}")
             athena.run(f"CREATE OR REPLACE VIEW {view.name} AS\n{view.sql}")
-            names.append(view.name)
         except (Refused, Failed) as error:
             print(f"skipped   view {view.name}: {family_of(error)}", flush=True)
-    return [relation(trino, name) for name in names]
 
 
 def wait_for(trino, seconds=600):
@@ -264,24 +270,29 @@ def wait_for(trino, seconds=600):
         time.sleep(1)
 
 
-def relation(trino, name):
+def relations_of(trino):
+    """The tables and views that Trino has, with their columns of kinds that the generator knows."""
     _, columns = trino.run(
-        f"SELECT column_name, data_type FROM delta.information_schema.columns WHERE table_schema = '{DATABASE}' AND table_name = '{name}' ORDER BY ordinal_position"
+        "SELECT table_name, column_name, data_type FROM delta.information_schema.columns"
+        f" WHERE table_schema = '{DATABASE}' ORDER BY table_name, ordinal_position"
     )
-    known = [(column, re.sub(r"^(decimal|timestamp)\(.*$", r"\1", kind)) for column, kind in columns]
-    known = tuple((column, KINDS[kind]) for column, kind in known if kind in KINDS)
-    key = None
-    if ("event_id", "varchar") in known:
-        _, [[rows, keys]] = trino.run(f"SELECT count(*), count(DISTINCT event_id) FROM {name}")
-        key = "event_id" if rows == keys and int(rows) > 0 else None
-    return Relation(name, known, key)
+    known = collections.defaultdict(list)
+    for name, column, kind in columns:
+        kind = KINDS.get(re.sub(r"^(decimal|timestamp)\(.*$", r"\1", kind))
+        if kind:
+            known[name].append((column, kind))
+    named = [name for name, held in known.items() if ("event_id", "varchar") in held]
+    counts = " UNION ALL ".join(f"SELECT '{name}', count(*), count(DISTINCT event_id) FROM {name}" for name in named)
+    _, counted = trino.run(counts)
+    keyed = {name for name, rows, keys in counted if rows == keys and int(rows) > 0}
+    return [Relation(name, tuple(held), "event_id" if name in keyed else None) for name, held in known.items()]
 
 
 # --- command ---------------------------------------------------------------------------------------------------------
 
 
 def compare(athena, trino, written, workers):
-    """The verdict of each statement, in their order; what differs is made small."""
+    """The verdict of each statement, as they are answered; what differs is made small."""
 
     def judge(statement):
         verdict, detail = ask(athena, trino, statement)
@@ -290,15 +301,20 @@ def compare(athena, trino, written, workers):
             print(f"DIFFERENT [{statement.family}] {detail}\n{statement.sql};\n", flush=True)
         return {"family": statement.family, "verdict": verdict, "detail": detail, "sql": statement.sql}
 
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for index, answer in enumerate(pool.map(judge, written), 1):
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    try:
+        asked = [pool.submit(judge, statement) for statement in written]
+        for index, answer in enumerate(concurrent.futures.as_completed(asked), 1):
             if index % 100 == 0:
                 print(f"          {index} statements asked", flush=True)
-            yield answer
+            yield answer.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def show(answers):
     counts = collections.Counter(answer["verdict"] for answer in answers)
+    empty = sum(answer["verdict"] == "same" and answer["detail"] == "0 rows" for answer in answers)
     for verdict in ("refused", "both refuse"):
         reasons = collections.Counter((answer["detail"]) for answer in answers if answer["verdict"] == verdict)
         families = collections.defaultdict(collections.Counter)
@@ -307,6 +323,7 @@ def show(answers):
         for reason, count in reasons.most_common():
             print(f"{verdict:<11} {count:>4} {reason}  ({', '.join(f'{name} {many}' for name, many in sorted(families[reason].items()))})")
     print("; ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing compared")
+    print(f"{empty} of the same have no rows")
     return 1 if counts["DIFFERENT"] or not counts["same"] else 0
 
 
@@ -316,6 +333,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="of rows and statements (default: %(default)s)")
     parser.add_argument("--statements", type=int, default=1000, help="how many (default: %(default)s)")
     parser.add_argument("--family", action="append", help="this shape alone (repeatable)")
+    parser.add_argument("--rows", type=int, help="the seed of the rows, where it is another than that of the statements")
+    parser.add_argument("--prepared", action="store_true", help="ask over the rows that an earlier run wrote")
     parser.add_argument("--workers", type=int, default=4, help="how many are asked at once (default: %(default)s)")
     parser.add_argument("--json", type=pathlib.Path, help="write each statement, verdict and reason to this file")
     parser.add_argument("--trino-dir", default="/tmp/freshet-trino", help="where Trino is kept (default: %(default)s)")
@@ -335,21 +354,26 @@ def main():
     server = arguments_.trino_server or start_trino(lake, folder, report)
     if not server:
         return 1 if report.counts["FAILED"] else 0
+    answers = []
     try:
         athena, trino = Athena(lake), Trino(server, "delta", DATABASE)
         wait_for(trino)
-        relations = prepare(lake, athena, trino, arguments_.seed)
-        writer = Shapes(random.Random(arguments_.seed), relations)
+        if not arguments_.prepared:
+            prepare(lake, athena, trino, arguments_.rows or arguments_.seed)
+        writer = Shapes(random.Random(arguments_.seed), relations_of(trino))
         if arguments_.family:
             writer.shapes = {name: shape for name, shape in writer.shapes.items() if name in arguments_.family}
         written = [writer.next() for _ in range(arguments_.statements)]
-        answers = list(compare(athena, trino, written, arguments_.workers))
+        for answer in compare(athena, trino, written, arguments_.workers):
+            answers.append(answer)
+    except KeyboardInterrupt:
+        print(f"stopped after {len(answers)} statements", flush=True)
     finally:
+        if arguments_.json:
+            arguments_.json.write_text(json.dumps(answers, indent=1, ensure_ascii=False))
         if not arguments_.trino_server:
             script = pathlib.Path(os.environ["FRESHET_MATERIAL"]) / "athena" / "trino.py"
             subprocess.run([sys.executable, str(script), "stop", "--dir", str(folder)])
-    if arguments_.json:
-        arguments_.json.write_text(json.dumps(answers, indent=1, ensure_ascii=False))
     return show(answers)
 
 

@@ -176,7 +176,8 @@ class Expressions:
             f"contains({self.later('array', depth)}, {self.literal('varchar')})",
             f"({self.later('boolean', depth)} {self.pick('AND', 'OR')} {self.later('boolean', depth)})",
             f"NOT ({self.later('boolean', depth)})",
-            f"{self.pick('any', 'all', 'none')}_match({self.later('array', depth)}, x -> x {self.pick('=', '<')} {self.literal('varchar')})",
+            f"{self.pick('any', 'all', 'none')}_match({self.later('array', depth)},"
+            f" x -> x {self.pick('=', '<')} {self.literal('varchar')})",
             f"is_nan({self.later('double', depth)})",
             f"({one}, {self.column('varchar')}) {self.pick('=', '<>')} ({other}, {self.literal('varchar')})",
             f"({one}, {self.column('varchar')}) IN (({other}, {self.literal('varchar')}), ({self.literal(kind)}, 'a'))",
@@ -223,7 +224,8 @@ class Expressions:
             f"{self.pick('hour', 'minute', 'second', 'millisecond')}({later})",
             f"extract({self.pick('YEAR', 'DOW', 'DOY', 'WEEK', 'QUARTER', 'MONTH')} FROM {moment})",
             f"date_diff('{self.some(UNITS)}', {self.later('timestamp', depth)}, {later})",
-            f"date_diff('{self.pick('day', 'week', 'month', 'quarter', 'year')}', {self.later('date', depth)}, {self.later('date', depth)})",
+            f"date_diff('{self.pick('day', 'week', 'month', 'quarter', 'year')}',"
+            f" {self.later('date', depth)}, {self.later('date', depth)})",
             f"cardinality({self.later(self.pick('array', 'map'), depth)})",
             f"array_position({self.later('array', depth)}, {self.literal('varchar')})",
             f"TRY_CAST({text} AS bigint)",
@@ -347,7 +349,8 @@ class Expressions:
             f"concat({one}, {other})",
             f"({one} || {other})",
             f"filter({one}, x -> {self.pick('x IS NOT NULL', 'length(x) > 1', 'x < ' + self.literal('varchar'))})",
-            f"transform({one}, x -> {self.pick('upper(x)', 'x || x', 'coalesce(x, ' + self.literal('varchar') + ')', 'CAST(length(x) AS varchar)')})",
+            f"transform({one}, x -> {self.pick('upper(x)', 'x || x', 'CAST(length(x) AS varchar)')})",
+            f"transform({one}, x -> coalesce(x, {self.literal('varchar')}))",
             f"slice({one}, {self.pick(1, 2, -2)}, 2)",
             f"array_remove({one}, {self.literal('varchar')})",
             f"ARRAY[{text}, {self.column('varchar')}]",
@@ -370,10 +373,11 @@ class Expressions:
         )
 
     def json(self, depth):
+        kinds = ("varchar", "integer", "bigint", "boolean", "decimal", "double", "date", "array", "map", "timestamp")
         return self.pick(
             f"TRY(json_parse({self.column('varchar')}))",
             f"TRY(json_extract({self.column('varchar')}, '{self.some(PATHS)}'))",
-            f"CAST({self.later(self.kind(('varchar', 'integer', 'bigint', 'boolean', 'decimal', 'double', 'date', 'array', 'map', 'timestamp')), depth)} AS json)",
+            f"CAST({self.later(self.kind(kinds), depth)} AS json)",
             f"CAST(ROW({self.column('varchar')}, {self.column('integer')}) AS json)",
             f"json_array_get({self.later('json', depth)}, {self.pick(0, 1, -1)})",
         )

@@ -96,7 +96,7 @@ class Shapes(Parts):
         keys = (
             [pair for pair in pairs if pair[0].endswith(("_id", "_key")) and pair[1].endswith(("_id", "_key"))]
             or pairs
-            or [("x.dt", "y.dt")]
+            or [(f"x.{one.key}", f"y.{other.key}")]
         )
         return one, other, left, right, self.random.choice(keys)
 
@@ -109,7 +109,7 @@ class Shapes(Parts):
                 "",
                 f" AND {write.column('boolean')}",
                 f" AND x.{one.key} < y.{other.key}",
-                f" AND {self.random.choice([n for n, k in left if k == 'date'])} <= {self.random.choice([n for n, k in right if k == 'date'])}",
+                f" AND {Expressions(self.random, left).column('date')} <= {Expressions(self.random, right).column('date')}",
             ]
         )
         kind = self.random.choice(["JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL OUTER JOIN"])
@@ -145,7 +145,9 @@ class Shapes(Parts):
         inner = Statement("", relation.name, items, self.conditions(write, 1), ", ".join(sql for sql, _, _ in keys))
         over = Expressions(self.random, [(alias, kind) for _, alias, kind in items])
         total = ", ".join(f"{alias}{over.pick('', ' DESC', ' NULLS FIRST')}" for _, alias, _ in keys)
-        second = f"SELECT *, row_number() OVER (ORDER BY {total}) AS n, {over.pick('sum', 'max')}({over.pick(*[a for _, a, k in items if k in NUMBERS] or ['1'])}) OVER (ORDER BY {total}) AS r FROM g"
+        number = over.pick(*[alias for _, alias, kind in items if kind in NUMBERS] or ["1"])
+        running = f"{over.pick('sum', 'max')}({number}) OVER (ORDER BY {total}) AS r"
+        second = f"SELECT *, row_number() OVER (ORDER BY {total}) AS n, {running} FROM g"
         last = Expressions(self.random, over.columns + [("n", "bigint")])
         made = Statement(
             family,
@@ -183,14 +185,17 @@ class Shapes(Parts):
         asked = write.pick(
             f"{mine} {write.pick('IN', 'NOT IN')} (SELECT {yours} FROM {other.name} y WHERE {condition})",
             f"{write.pick('', 'NOT ')}EXISTS (SELECT 1 FROM {other.name} y WHERE {mine} = {yours} AND {condition})",
-            f"{write.column(kind)} {write.pick('>', '<=', '=')} (SELECT {write.pick('max', 'min')}({inner.column(kind)}) FROM {other.name} y WHERE {condition})",
-            f"{write.column(kind)} {write.pick('> ALL', '<= ANY', '= ANY', '<> ALL', '>= ALL')} (SELECT {inner.column(kind)} FROM {other.name} y WHERE {condition})",
+            f"{write.column(kind)} {write.pick('>', '<=', '=')} "
+            f"(SELECT {write.pick('max', 'min')}({inner.column(kind)}) FROM {other.name} y WHERE {condition})",
+            f"{write.column(kind)} {write.pick('> ALL', '<= ANY', '= ANY', '<> ALL', '>= ALL')} "
+            f"(SELECT {inner.column(kind)} FROM {other.name} y WHERE {condition})",
             f"{mine} NOT IN (SELECT {yours} FROM {other.name} y WHERE {yours} IS NOT NULL AND {condition})",
         )
         within = (
             f"(SELECT count(*) FROM {other.name} y WHERE {yours} = {mine})",
             f"(SELECT max({inner.column('decimal')}) FROM {other.name} y WHERE {yours} = {mine} AND {condition})",
-            f"(SELECT max_by({inner.column('varchar')}, ({inner.column('timestamp')}, y.{other.key})) FROM {other.name} y WHERE {yours} = {mine})",
+            f"(SELECT max_by({inner.column('varchar')}, (coalesce({inner.column('timestamp')}, {inner.literal('timestamp')}),"
+            f" y.{other.key})) FROM {other.name} y WHERE {yours} = {mine})",
             f"EXISTS (SELECT 1 FROM {other.name} y WHERE {yours} = {mine})",
             f"(SELECT sum({inner.column('decimal')}) FROM {other.name} y)",
             f"{mine} IN (SELECT {yours} FROM {other.name} y)",
@@ -251,7 +256,9 @@ class Shapes(Parts):
         relation = self.relation()
         write = Expressions(self.random, self.scope(relation))
         part, moment = write.column("varchar"), write.column(write.pick("timestamp", "date", "decimal", "integer"))
-        inner = f"SELECT *, row_number() OVER (PARTITION BY {part} ORDER BY {moment} {write.pick('DESC', '', 'DESC NULLS FIRST', 'NULLS FIRST')}, {relation.key}) AS rn FROM {relation.name}"
+        way = write.pick("DESC", "", "DESC NULLS FIRST", "NULLS FIRST")
+        window = f"PARTITION BY {part} ORDER BY {moment} {way}, {relation.key}"
+        inner = f"SELECT *, row_number() OVER ({window}) AS rn FROM {relation.name}"
         made = Statement(
             family,
             f"({inner}) t",
@@ -291,7 +298,10 @@ class Shapes(Parts):
         write = Expressions(self.random, self.scope(relation, "x"))
         text = write.column("varchar")
         rows = "('paid', 1.25, DATE '2024-01-01'), ('USD', 0.5, DATE '2024-06-30'), ('a', NULL, NULL), ('k3', 10.00, DATE '9999-12-31')"
-        source = f"(VALUES {rows}) AS f (w, rate, until) {write.pick('JOIN', 'RIGHT JOIN', 'LEFT JOIN')} {relation.name} x ON {text} = f.w{write.pick('', ' AND x.dt <= f.until', ' AND x.dt <= coalesce(f.until, DATE ' + repr('9999-12-31') + ')')}"
+        day = write.column("date")
+        until = write.pick("", f" AND {day} <= f.until", f" AND {day} <= coalesce(f.until, DATE '9999-12-31')")
+        join = write.pick("JOIN", "RIGHT JOIN", "LEFT JOIN")
+        source = f"(VALUES {rows}) AS f (w, rate, until) {join} {relation.name} x ON {text} = f.w{until}"
         items = (
             ("f.w", "c1", "varchar"),
             ("f.rate", "c2", "decimal"),
@@ -308,9 +318,11 @@ class Shapes(Parts):
         relation = self.relation("timestamp")
         write = Expressions(self.random, self.scope(relation))
         who, moment = write.column("varchar"), write.column("timestamp")
+        before = f"lag({moment}) OVER (PARTITION BY {who} ORDER BY {moment}, {relation.key})"
+        starts = f"CASE WHEN prev IS NULL OR at - prev > INTERVAL '{write.pick(1, 24, 400)}' HOUR THEN 1 ELSE 0 END"
         head = (
-            f"WITH e AS (SELECT {who} AS who, {relation.key} AS id, {moment} AS at, lag({moment}) OVER (PARTITION BY {who} ORDER BY {moment}, {relation.key}) AS prev FROM {relation.name}), "
-            f"s AS (SELECT *, sum(CASE WHEN prev IS NULL OR at - prev > INTERVAL '{write.pick(1, 24, 400)}' HOUR THEN 1 ELSE 0 END) OVER (PARTITION BY who ORDER BY at, id) AS no FROM e)"
+            f"WITH e AS (SELECT {who} AS who, {relation.key} AS id, {moment} AS at, {before} AS prev FROM {relation.name}), "
+            f"s AS (SELECT *, sum({starts}) OVER (PARTITION BY who ORDER BY at, id) AS no FROM e)"
         )
         items = (
             ("who", "c1", "varchar"),
@@ -392,16 +404,20 @@ class Shapes(Parts):
         relation = self.relation("date", "varchar")
         write = Expressions(self.random, self.scope(relation))
         if self.random.random() < 0.5:
-            head = "WITH RECURSIVE d (day, n) AS (SELECT DATE '2024-02-27', 0 UNION ALL SELECT date_add('day', 1, day), n + 1 FROM d WHERE n < 6)"
+            later = "SELECT date_add('day', 1, day), n + 1 FROM d WHERE n < 6"
+            head = f"WITH RECURSIVE d (day, n) AS (SELECT DATE '2024-02-27', 0 UNION ALL {later})"
             items = (
                 ("d.day", "c1", "date"),
                 ("d.n", "c2", "integer"),
                 (f"count(x.{relation.key})", "a1", "bigint"),
                 (f"coalesce(sum(x.{self.number(relation)}), 0)", "a2", "decimal"),
             )
-            return self.finished(Statement(family, f"d LEFT JOIN {relation.name} x ON x.dt = d.day", items, (), "d.day, d.n", head=head))
+            day = Expressions(self.random, relation.columns).column("date")
+            return self.finished(Statement(family, f"d LEFT JOIN {relation.name} x ON x.{day} = d.day", items, (), "d.day, d.n", head=head))
         text = write.column("varchar")
-        head = f"WITH RECURSIVE p (id, rest, piece, n) AS (SELECT {relation.key}, {text}, CAST(NULL AS varchar), 0 FROM {relation.name} UNION ALL SELECT id, substr(rest, 2), substr(rest, 1, 1), n + 1 FROM p WHERE rest <> '' AND n < 5)"
+        first = f"SELECT {relation.key}, {text}, CAST(NULL AS varchar), 0 FROM {relation.name}"
+        later = "SELECT id, substr(rest, 2), substr(rest, 1, 1), n + 1 FROM p WHERE rest <> '' AND n < 5"
+        head = f"WITH RECURSIVE p (id, rest, piece, n) AS ({first} UNION ALL {later})"
         return self.finished(
             Statement(family, "p", (("id", "c1", "varchar"), ("n", "c2", "integer"), ("piece", "c3", "varchar")), ("n > 0",), head=head)
         )
@@ -415,11 +431,16 @@ class Shapes(Parts):
         quoted = [(f'"{relation.name}"."{name.split(".")[1]}"', kind) for name, kind in write.columns]
         write = Expressions(self.random, quoted)
         unit = write.pick("month", "quarter", "week", "day")
-        inner = f'SELECT DATE_TRUNC(\'{unit}\', {write.column("timestamp")}) AS "at", {write.column("varchar")} AS "Some Name", {write.column("decimal")} AS "amount", CASE WHEN {write.of("boolean", 1)} THEN TRUE ELSE FALSE END AS "is" FROM "{relation.name}"'
+        inner = (
+            f'SELECT DATE_TRUNC(\'{unit}\', {write.column("timestamp")}) AS "at", {write.column("varchar")} AS "Some Name",'
+            f' {write.column("decimal")} AS "amount", CASE WHEN {write.of("boolean", 1)} THEN TRUE ELSE FALSE END AS "is"'
+            f' FROM "{relation.name}"'
+        )
         items = (
             ('"source"."at"', '"at"', "timestamp"),
             (
-                '(CASE WHEN ("source"."Some Name" IS NULL) THEN \'Null\' WHEN ("source"."Some Name" = \'\') THEN \'Blank\' ELSE "source"."Some Name" END)',
+                '(CASE WHEN ("source"."Some Name" IS NULL) THEN \'Null\' WHEN ("source"."Some Name" = \'\') THEN \'Blank\''
+                ' ELSE "source"."Some Name" END)',
                 '"Calculation_1"',
                 "varchar",
             ),
@@ -445,7 +466,9 @@ class Shapes(Parts):
     def lateral(self, family):
         one, other, left, right, (mine, yours) = self.sides()
         write, inner = Expressions(self.random, left), Expressions(self.random, right)
-        source = f"{one.name} x CROSS JOIN LATERAL (SELECT count(*) AS n, max({inner.column('decimal')}) AS m, min({inner.column('timestamp')}) AS f FROM {other.name} y WHERE {yours} = {mine}{write.pick('', ' AND ' + inner.of('boolean', 0))}) l"
+        taken = f"count(*) AS n, max({inner.column('decimal')}) AS m, min({inner.column('timestamp')}) AS f"
+        condition = write.pick("", " AND " + inner.of("boolean", 0))
+        source = f"{one.name} x CROSS JOIN LATERAL (SELECT {taken} FROM {other.name} y WHERE {yours} = {mine}{condition}) l"
         return self.finished(
             Statement(
                 family,

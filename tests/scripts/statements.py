@@ -8,7 +8,7 @@ import dataclasses
 from aggregates import aggregate
 from expressions import PLAIN
 
-ORDERED = ("varchar", "boolean", "integer", "bigint", "decimal", "double", "date", "timestamp", "zoned", "array")
+ORDERED = ("varchar", "boolean", "integer", "bigint", "decimal", "double", "date", "timestamp", "zoned")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Statement:
         parts += [f"OFFSET {self.offset}"] if self.offset else []
         parts += [f"LIMIT {self.limit}"] if self.limit is not None else []
         return "\n".join(parts)
+
+    def alone(self, alias):
+        """The statement with one of its items alone, without an order and a limit."""
+        held = tuple(item for item in self.items if item[1] and item[1].strip('"') == alias)
+        if held and len(self.items) > 1:
+            yield dataclasses.replace(self, items=held, order=(), limit=None, offset=None)
 
     def smaller(self):
         """Statements with one part less each, of which any may be refused."""
@@ -97,7 +103,13 @@ class Parts:
         return tuple(made)
 
     def conditions(self, write, most=2):
-        return tuple(write.of("boolean") for _ in range(self.random.randrange(most + 1)))
+        """What rows are left by: most of it lets more rows through than a condition alone would."""
+        made = []
+        for _ in range(self.random.randrange(most + 1)):
+            one = write.of("boolean")
+            text, other = write.column("varchar"), write.of("boolean", 1)
+            made.append(write.pick(one, f"coalesce({one}, true)", f"({one} OR {text} IS NOT NULL)", f"NOT ({one} AND {other})"))
+        return tuple(made)
 
     def order_of(self, items):
         """An order over every item, which is total: rows that tie are the same."""
