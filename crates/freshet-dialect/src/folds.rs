@@ -8,6 +8,7 @@ use crate::gather::{Folding, Row, key};
 use crate::kinds::Kind;
 use crate::numbers::{decimal_to_double, divide};
 use crate::scalar::Call;
+use crate::sorting::{rank, sorted};
 use crate::value::{Value, order, same};
 
 fn folding(fold: fn(Vec<Row>, &Call) -> Result<Value, Error>) -> Folding {
@@ -34,22 +35,22 @@ pub(crate) fn of(name: &str) -> Option<Folding> {
             Ok(firsts(rows).pop().unwrap_or(Value::Null))
         }),
         "max" => Folding {
-            fold: |rows, _| Ok(best(&rows, 0, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())),
+            fold: |rows, _| first_of_best(&rows, 0, Ordering::Greater),
             shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Greater)),
             skips_null: true,
         },
         "min" => Folding {
-            fold: |rows, _| Ok(best(&rows, 0, Ordering::Less).map_or(Value::Null, |row| row[0].clone())),
+            fold: |rows, _| first_of_best(&rows, 0, Ordering::Less),
             shrink: Some(|rows, _| keep_best(rows, 0, Ordering::Less)),
             skips_null: true,
         },
         "max_by" => Folding {
-            fold: |rows, _| Ok(best(&rows, 1, Ordering::Greater).map_or(Value::Null, |row| row[0].clone())),
+            fold: |rows, _| first_of_best(&rows, 1, Ordering::Greater),
             shrink: Some(|rows, _| keep_best(rows, 1, Ordering::Greater)),
             skips_null: false,
         },
         "min_by" => Folding {
-            fold: |rows, _| Ok(best(&rows, 1, Ordering::Less).map_or(Value::Null, |row| row[0].clone())),
+            fold: |rows, _| first_of_best(&rows, 1, Ordering::Less),
             shrink: Some(|rows, _| keep_best(rows, 1, Ordering::Less)),
             skips_null: false,
         },
@@ -98,24 +99,37 @@ fn is_nan(value: &Value) -> bool {
     }
 }
 
-/// The row whose value at a place is the best; NULL never is, NaN only alone.
-fn best(rows: &[Row], at: usize, wanted: Ordering) -> Option<&Row> {
+/// The row whose value at a place is the best; NULL never is, NaN only alone. Two rows that stand in no order are given back as they
+/// clash.
+fn best(rows: &[Row], at: usize, wanted: Ordering) -> Result<Option<&Row>, ([&Row; 2], Error)> {
     let mut best: Option<&Row> = None;
     for row in rows.iter().filter(|row| !row[at].is_null()) {
         best = Some(match best {
             None => row,
             Some(known) if is_nan(&known[at]) => row,
-            Some(known) if !is_nan(&row[at]) && order(&row[at], &known[at]) == wanted => row,
-            Some(known) => known,
+            Some(known) if is_nan(&row[at]) => known,
+            Some(known) => match rank(&row[at], &known[at]) {
+                Ok(found) if found == wanted => row,
+                Ok(_) => known,
+                Err(error) => return Err(([known, row], error)),
+            },
         });
     }
-    best
+    Ok(best)
 }
 
+fn first_of_best(rows: &[Row], at: usize, wanted: Ordering) -> Result<Value, Error> {
+    let found = best(rows, at, wanted).map_err(|(_, error)| error)?;
+    Ok(found.map_or(Value::Null, |row| row[0].clone()))
+}
+
+/// Keeps the best row; two that clash instead, so that the answer is their error.
 fn keep_best(rows: &mut Vec<Row>, at: usize, wanted: Ordering) {
-    let kept = best(rows, at, wanted).cloned();
-    rows.clear();
-    rows.extend(kept);
+    let kept: Vec<Row> = match best(rows, at, wanted) {
+        Ok(found) => found.cloned().into_iter().collect(),
+        Err((clash, _)) => clash.into_iter().cloned().collect(),
+    };
+    *rows = kept;
 }
 
 /// The first values by another, as many as the last argument says.
@@ -125,7 +139,7 @@ fn top(mut rows: Vec<Row>, by: usize, count: usize, descending: bool) -> Result<
     if !(1..=10_000).contains(&limit) {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("third argument of max_by/min_by must be between 1 and 10000: {limit}")));
     }
-    rows.sort_by(|a, b| if descending { order(&b[by], &a[by]) } else { order(&a[by], &b[by]) });
+    let mut rows = sorted(rows, &mut |a, b| if descending { rank(&b[by], &a[by]) } else { rank(&a[by], &b[by]) })?;
     rows.truncate(usize::try_from(limit).unwrap_or(0));
     Ok(Value::List(firsts(rows)))
 }

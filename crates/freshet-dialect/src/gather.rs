@@ -17,7 +17,8 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Sign
 use crate::error::Error;
 use crate::kinds::Kind;
 use crate::scalar::Call;
-use crate::value::{Value, order, read, write};
+use crate::sorting::{rank, sorted};
+use crate::value::{Value, read, write};
 
 /// A row of arguments, then of sort keys.
 pub(crate) type Row = Vec<Value>;
@@ -180,7 +181,7 @@ impl Rows {
         }
         let width = self.call.args.len();
         if !self.orders.is_empty() {
-            rows.sort_by(|a, b| {
+            rows = sorted(rows, &mut |a: &Row, b: &Row| {
                 for (at, (ascending, nulls_first)) in self.orders.iter().enumerate() {
                     let (x, y) = (&a[width + at], &b[width + at]);
                     let ordering = match (x.is_null(), y.is_null()) {
@@ -199,15 +200,15 @@ impl Rows {
                                 Ordering::Less
                             }
                         }
-                        (false, false) if *ascending => order(x, y),
-                        (false, false) => order(y, x),
+                        (false, false) if *ascending => rank(x, y)?,
+                        (false, false) => rank(y, x)?,
                     };
                     if ordering != Ordering::Equal {
-                        return ordering;
+                        return Ok(ordering);
                     }
                 }
-                Ordering::Equal
-            });
+                Ok(Ordering::Equal)
+            })?;
         }
         if self.distinct {
             let mut seen = HashSet::new();

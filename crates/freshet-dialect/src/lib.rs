@@ -39,6 +39,7 @@ mod parser;
 mod planner;
 mod scalar;
 mod signatures;
+mod sorting;
 mod text;
 mod type_names;
 mod unnesting;

@@ -11,8 +11,11 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
-use crate::error::{Error, missing, refuse};
+use crate::error::{Error, fault, missing, refuse};
 use crate::kinds::{KEY, Kind, common};
+use crate::scalar::{Call, of_values};
+use crate::sorting::holds_null;
+use crate::value::Value;
 
 impl Binder {
     /// The whole query, with the names and types that a client is told.
@@ -314,7 +317,7 @@ impl Binder {
         if !bound.kind.is_orderable() {
             return Err(refuse("TYPE_MISMATCH", format!("Type {} is not orderable, and therefore cannot be used in ORDER BY", bound.kind)));
         }
-        let key = self.sort_key(bound);
+        let key = if matches!(bound.kind, Kind::Array(_) | Kind::Row(_)) { orderly(bound) } else { self.sort_key(bound) };
         Ok(Sort::new(key, item.options.asc.unwrap_or(true), item.options.nulls_first.unwrap_or(false)))
     }
 
@@ -388,6 +391,18 @@ impl Binder {
 }
 
 /// The sort at the top of a plan, under the projection that drops its hidden keys.
+/// A sort key that is an array or a row: refused where a NULL inside may decide, as Trino refuses to compare such.
+fn orderly(bound: Bound) -> Expr {
+    let call = Call { args: vec![bound.kind.clone()], result: bound.kind, lambdas: Vec::new() };
+    let check = |values: &[Value], _: &Call| {
+        if holds_null(&values[0]) {
+            return Err(fault("NOT_SUPPORTED", "ORDER BY of arrays and rows is not supported for values with null elements"));
+        }
+        Ok(values[0].clone())
+    };
+    of_values("$orderly", check, call, true, vec![bound.expr])
+}
+
 fn top_sort(plan: &LogicalPlan) -> &LogicalPlan {
     match plan {
         LogicalPlan::Projection(projection) => &projection.input,

@@ -92,6 +92,9 @@ impl Binder {
                 windows: scope.windows.clone(),
                 aggregates: scope.aggregates,
             };
+            if function.filter.is_some() {
+                return Err(refuse("NOT_SUPPORTED", format!("{}FILTER is not yet supported for window functions", place(ast))));
+            }
             let bound = self.aggregate_call(name, function, ast, &inner)?;
             return Ok(Bound { expr: widen(bound.expr, &over)?, kind: bound.kind });
         }
@@ -391,7 +394,7 @@ fn widen(expr: Expr, over: &Over) -> Result<Expr, Error> {
                         partition_by: over.partition.clone(),
                         order_by: over.order.clone(),
                         window_frame: over.frame.clone(),
-                        filter: params.filter,
+                        filter: None,
                         null_treatment: params.null_treatment,
                         distinct: params.distinct,
                     },

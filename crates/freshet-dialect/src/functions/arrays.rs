@@ -9,8 +9,9 @@ use crate::kinds::Kind;
 use crate::moments::{self, DAY};
 use crate::scalar::Call;
 use crate::signatures::{Entry, nullable, strict};
+use crate::sorting::{rank, rank_nulls_last, sorted};
 use crate::text::text_of;
-use crate::value::{Value, equal, order, same};
+use crate::value::{Value, equal, same};
 
 type Answer = Result<Value, Error>;
 
@@ -26,16 +27,22 @@ fn distinct(items: impl IntoIterator<Item = Value>) -> Vec<Value> {
     items.into_iter().filter(|item| seen.insert(key(std::slice::from_ref(item)))).collect()
 }
 
+/// Whether an item is what is looked for; an error where a NULL inside the two leaves that open.
+fn found(item: &Value, wanted: &Value, name: &str) -> Result<bool, Error> {
+    match equal(item, wanted) {
+        Some(answer) => Ok(answer),
+        None if item.is_null() => Ok(false),
+        None => Err(fault("NOT_SUPPORTED", format!("{name} does not support arrays with elements that are null or contain null"))),
+    }
+}
+
 fn contains(v: &[Value], _: &Call) -> Answer {
-    let mut null = false;
     for item in v[0].list() {
-        match equal(item, &v[1]) {
-            Some(true) => return Ok(Value::Bool(true)),
-            None => null = true,
-            Some(false) => {}
+        if found(item, &v[1], "contains")? {
+            return Ok(Value::Bool(true));
         }
     }
-    Ok(if null { Value::Null } else { Value::Bool(false) })
+    Ok(if v[0].list().iter().any(Value::is_null) { Value::Null } else { Value::Bool(false) })
 }
 
 fn element_at(v: &[Value], _: &Call) -> Answer {
@@ -52,8 +59,12 @@ fn element_at(v: &[Value], _: &Call) -> Answer {
 }
 
 fn position(v: &[Value], _: &Call) -> Answer {
-    let found = v[0].list().iter().position(|item| equal(item, &v[1]) == Some(true));
-    Ok(Value::Int(found.map_or(0, |at| i64::try_from(at).unwrap_or(0) + 1)))
+    for (place, item) in (1..).zip(v[0].list()) {
+        if found(item, &v[1], "array_position")? {
+            return Ok(Value::Int(place));
+        }
+    }
+    Ok(Value::Int(0))
 }
 
 fn extreme(items: &[Value], wanted: Ordering) -> Answer {
@@ -64,7 +75,11 @@ fn extreme(items: &[Value], wanted: Ordering) -> Answer {
     let mut best: Option<&Value> = None;
     for item in items {
         // NaN is the answer only where there is nothing else.
-        if best.is_none_or(|best| is_nan(best) || (!is_nan(item) && order(item, best) == wanted)) {
+        let is_better = match best {
+            None => true,
+            Some(best) => is_nan(best) || (!is_nan(item) && rank(item, best)? == wanted),
+        };
+        if is_better {
             best = Some(item);
         }
     }
@@ -161,22 +176,17 @@ fn whole_days(millis: i64) -> Result<i64, Error> {
 }
 
 fn sort(v: &[Value], _: &Call) -> Answer {
-    let mut items = v[0].list().to_vec();
-    items.sort_by(order);
-    Ok(Value::List(items))
+    Ok(Value::List(sorted(v[0].list().to_vec(), &mut rank_nulls_last)?))
 }
 
 fn sort_by(v: &[Value], call: &Call) -> Answer {
-    let mut items = v[0].list().to_vec();
-    let mut failed = None;
-    items.sort_by(|a, b| match call.lambdas[0].one(v, vec![a.clone(), b.clone()]) {
-        Ok(answer) => answer.int().cmp(&0),
-        Err(error) => {
-            failed = Some(error);
-            Ordering::Equal
+    let sorted = sorted(v[0].list().to_vec(), &mut |a: &Value, b: &Value| {
+        match call.lambdas[0].one(v, vec![a.clone(), b.clone()])? {
+            Value::Int(found @ -1..=1) => Ok(found.cmp(&0)),
+            _ => Err(fault("INVALID_FUNCTION_ARGUMENT", "Lambda comparator must return either -1, 0, or 1")),
         }
     });
-    failed.map_or(Ok(Value::List(items)), Err)
+    Ok(Value::List(sorted?))
 }
 
 fn overlap(v: &[Value], _: &Call) -> Answer {
@@ -334,13 +344,19 @@ pub(crate) const TABLE: &[Entry] = &[
         }
     }),
     strict("array_remove", "array(T), T -> array(T)", |v, _| {
-        Ok(Value::List(v[0].list().iter().filter(|item| equal(item, &v[1]) != Some(true)).cloned().collect()))
+        let mut kept = Vec::new();
+        for item in v[0].list() {
+            if !found(item, &v[1], "array_remove")? {
+                kept.push(item.clone());
+            }
+        }
+        Ok(Value::List(kept))
     }),
     strict("array_max", "array(T) -> T", |v, _| extreme(v[0].list(), Ordering::Greater)),
     strict("array_min", "array(T) -> T", |v, _| extreme(v[0].list(), Ordering::Less)),
     strict("array_position", "array(T), T -> bigint", position),
     strict("array_sort", "array(T) -> array(T)", sort),
-    strict("array_sort", "array(T), fn(T, T):bigint -> array(T)", sort_by),
+    strict("array_sort", "array(T), fn(T, T):integer -> array(T)", sort_by),
     nullable("array_join", "array(T), varchar -> varchar", join),
     nullable("array_join", "array(T), varchar, varchar -> varchar", join),
     strict("arrays_overlap", "array(T), array(T) -> boolean", overlap),

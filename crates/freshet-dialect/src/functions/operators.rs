@@ -6,6 +6,7 @@ use crate::kinds::Kind;
 use crate::moments::{self, DAY};
 use crate::scalar::Call;
 use crate::signatures::{Entry, nullable, strict};
+use crate::sorting::rank;
 use crate::value::{Value, same};
 
 type Answer = Result<Value, Error>;
@@ -163,7 +164,7 @@ fn extreme(values: &[Value], call: &Call, wanted: std::cmp::Ordering) -> Answer 
     }
     let mut best = &values[0];
     for value in &values[1..] {
-        if is_nan(best) || (!is_nan(value) && crate::value::order(value, best) == wanted) {
+        if is_nan(best) || (!is_nan(value) && rank(value, best)? == wanted) {
             best = value;
         }
     }
