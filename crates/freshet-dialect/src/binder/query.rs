@@ -7,7 +7,7 @@ use datafusion::common::metadata::FieldMetadata;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
-    Expr as Ast, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Value as AstValue, With,
+    Expr as Ast, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, UnaryOperator, Value as AstValue, With,
 };
 
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
@@ -433,6 +433,11 @@ pub(super) fn ordinal(ast: &Ast) -> Result<Option<usize>, Error> {
                 text.parse().map(Some).map_err(|_| refuse("TYPE_MISMATCH", format!("a position was expected: {text}")))
             }
             _ => Ok(None),
+        },
+        // A number with a sign is a position too, and there is none such.
+        Ast::UnaryOp { op: UnaryOperator::Minus, expr } => match ordinal(expr)? {
+            Some(at) => Err(refuse("INVALID_COLUMN_REFERENCE", format!("position -{at} is not in select list"))),
+            None => Ok(None),
         },
         _ => Ok(None),
     }

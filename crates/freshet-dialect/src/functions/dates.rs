@@ -59,13 +59,20 @@ fn diff_zoned(v: &[Value], _: &Call) -> Answer {
     moments::difference(unit, moments::local(v[1].int(), &name)?, moments::local(v[2].int(), &name)?, "DATE_DIFF").map(Value::Int)
 }
 
+/// The milliseconds since 1970 that a zoned time may have: Trino keeps them in 52 bits.
+const MILLIS_OF_ZONED: std::ops::Range<i64> = -(1 << 51)..1 << 51;
+
 /// Microseconds of a count of seconds, to the millisecond.
 #[expect(clippy::cast_possible_truncation, reason = "an instant of the calendar's range")]
 fn from_seconds(seconds: f64) -> Result<i64, Error> {
     if !seconds.is_finite() || seconds.abs() > 1e13 {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", "time out of range"));
     }
-    Ok((seconds * 1000.0).round() as i64 * 1000)
+    let millis = (seconds * 1000.0).round() as i64;
+    if !MILLIS_OF_ZONED.contains(&millis) {
+        return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("Millis overflow: {millis}")));
+    }
+    Ok(millis * 1000)
 }
 
 fn offset_minutes(v: &Value) -> Result<i64, Error> {
@@ -78,6 +85,9 @@ fn iso(micros: i64, call: &Call) -> String {
 }
 
 fn iso_zone(v: &Value) -> Result<String, Error> {
+    if moments::offset_at(v.int(), &zone(v))? % 60 != 0 {
+        return Err(fault("INVALID_ARGUMENTS", "Timezone with non-zero seconds offset cannot be rendered as ISO8601"));
+    }
     let minutes = offset_minutes(v)?;
     Ok(if minutes == 0 {
         "Z".to_owned()
@@ -89,9 +99,16 @@ fn iso_zone(v: &Value) -> Result<String, Error> {
 /// Reads ISO 8601: the wall clock and its offset's text.
 fn read_iso(text: &str) -> Option<(i64, Option<String>)> {
     let (day, rest) = text.split_once('T').unwrap_or((text, ""));
-    let pieces: Vec<&str> = day.split('-').collect();
+    // A year has a sign or none, and as many digits as it likes: `7` and `007` are years too.
+    let (is_before, unsigned) = day.strip_prefix('-').map_or((false, day), |rest| (true, rest));
+    let signed;
+    let mut pieces: Vec<&str> = unsigned.split('-').collect();
+    if is_before {
+        signed = format!("-{}", pieces[0]);
+        pieces[0] = &signed;
+    }
     let date = match pieces.as_slice() {
-        [y] if y.len() == 4 => chrono::NaiveDate::from_ymd_opt(y.parse().ok()?, 1, 1)?,
+        [y] => chrono::NaiveDate::from_ymd_opt(y.parse().ok()?, 1, 1)?,
         [y, w] if w.starts_with('W') => chrono::NaiveDate::from_isoywd_opt(y.parse().ok()?, w[1..].parse().ok()?, chrono::Weekday::Mon)?,
         [y, w, d] if w.starts_with('W') => chrono::NaiveDate::from_isoywd_opt(
             y.parse().ok()?,
