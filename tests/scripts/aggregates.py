@@ -125,6 +125,6 @@ def over(random, write, key):
             (f"max_by({one}, {key}) OVER ({fill(ordered, total)})", kind),
             (f"array_agg({write.column('varchar')}) OVER ({fill(ordered, total)}{frame})", "array"),
             (f"count_if({write.of('boolean', 1)}) OVER ({fill(shape, ties)})", "bigint"),
-            (f"sum({column}) FILTER (WHERE {write.of('boolean', 1)}) OVER ({fill(shape, ties)})", summed),
+            (f"sum(IF({write.of('boolean', 1)}, {column})) OVER ({fill(shape, ties)})", summed),
         ]
     )
