@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::{bool_and_or, correlation, count, covariance, min_max, regr, stddev, sum, variance};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{AggregateUDF, Expr};
+use datafusion::logical_expr::{AggregateUDF, Expr, cast};
 use datafusion::sql::sqlparser::ast::{
     self, DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
 };
 
 use super::calls::arguments;
 use super::{Binder, Bound, Scope, literal, literals, place};
-use crate::error::{Error, missing, refuse};
+use crate::error::{Error, fault, missing, refuse};
 use crate::folds;
 use crate::gather::Gather;
 use crate::kinds::{Kind, coercible};
-use crate::scalar::Call;
+use crate::scalar::{Call, of_values};
+use crate::value::Value;
 
 /// The aggregates that are known.
 pub(super) const NAMES: &[&str] = &[
@@ -170,10 +172,10 @@ impl Binder {
                 let total = Bound { expr: clauses.call(sum::sum_udaf(), vec![wide.expr]), kind: Kind::Decimal(38, 0) };
                 self.cast(total, &Kind::BigInt)
             }
-            ("sum", [Kind::Decimal(_, scale)]) => {
+            ("sum", [Kind::Decimal(precision, scale)]) => {
                 let kind = Kind::Decimal(38, *scale);
                 let arg = self.coerce(args.remove(0), &kind)?;
-                bound(clauses.call(sum::sum_udaf(), vec![arg.expr]), kind)
+                bound(total(arg.expr, *precision, *scale, clauses), kind)
             }
             ("sum", [Kind::Double]) => bound(clauses.call(sum::sum_udaf(), vec![args.remove(0).expr]), Kind::Double),
             ("sum" | "avg", [Kind::Real]) => {
@@ -181,10 +183,10 @@ impl Binder {
                 let wide = self.aggregate_of(name, vec![arg], false, clauses, windowed)?;
                 self.cast(wide, &Kind::Real)
             }
-            ("avg", [Kind::Decimal(_, scale)]) => {
+            ("avg", [Kind::Decimal(precision, scale)]) => {
                 let kind = kinds[0].clone();
                 let arg = self.coerce(args.remove(0), &Kind::Decimal(38, *scale))?;
-                let total = Bound { expr: clauses.call(sum::sum_udaf(), vec![arg.expr.clone()]), kind: Kind::Decimal(38, *scale) };
+                let total = Bound { expr: total(arg.expr.clone(), *precision, *scale, clauses), kind: Kind::Decimal(38, *scale) };
                 let many = Bound { expr: clauses.call(count::count_udaf(), vec![arg.expr]), kind: Kind::BigInt };
                 let zero = self.compare(datafusion::logical_expr::Operator::Gt, many.clone(), literals::number("0")?)?.expr;
                 let mean = self.arithmetic(&ast::BinaryOperator::Divide, total, many)?;
@@ -336,4 +338,30 @@ impl Binder {
     pub(super) fn gather(&self, name: &str, args: Vec<Bound>, result: Kind, _keeps_null: bool) -> Result<Expr, Error> {
         Ok(self.gathered(name, args, result, &Clauses { distinct: false, filter: None, orders: Vec::new() })?.expr)
     }
+}
+
+/// Digits that a decimal may have so that no table's sum of it needs more than 38.
+const SUMMED_AS_IT_IS: u8 = 28;
+
+/// The sum of decimals, which wraps where it needs more than 38 digits: where that may be, a sum of doubles beside it tells, and what
+/// has wrapped is an error.
+fn total(arg: Expr, precision: u8, scale: u8, clauses: &Clauses) -> Expr {
+    let exact = clauses.call(sum::sum_udaf(), vec![arg.clone()]);
+    if precision <= SUMMED_AS_IT_IS {
+        return exact;
+    }
+    let about = clauses.call(sum::sum_udaf(), vec![cast(arg, DataType::Float64)]);
+    let kind = Kind::Decimal(38, scale);
+    let check = |values: &[Value], call: &Call| {
+        let Kind::Decimal(_, scale) = call.result else { return Ok(Value::Null) };
+        let (exact, about) = (values[0].decimal(), values[1].float() * 10_f64.powi(scale.into()));
+        #[expect(clippy::cast_precision_loss, reason = "a wrapped sum is off by 2 to the 128th")]
+        let is_wrapped = (exact as f64 - about).abs() > 1e38;
+        if is_wrapped || exact.unsigned_abs() >= 10_u128.pow(38) {
+            return Err(fault("NUMERIC_VALUE_OUT_OF_RANGE", "Decimal overflow"));
+        }
+        Ok(values[0].clone())
+    };
+    let call = Call { args: vec![kind.clone(), Kind::Double], result: kind, lambdas: Vec::new() };
+    of_values("$total", check, call, true, vec![exact, about])
 }
