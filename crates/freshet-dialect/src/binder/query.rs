@@ -7,7 +7,8 @@ use datafusion::common::metadata::FieldMetadata;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
-    Expr as Ast, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, UnaryOperator, Value as AstValue, With,
+    Expr as Ast, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, UnaryOperator,
+    Value as AstValue, With,
 };
 
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};

@@ -180,11 +180,9 @@ fn sort(v: &[Value], _: &Call) -> Answer {
 }
 
 fn sort_by(v: &[Value], call: &Call) -> Answer {
-    let sorted = sorted(v[0].list().to_vec(), &mut |a: &Value, b: &Value| {
-        match call.lambdas[0].one(v, vec![a.clone(), b.clone()])? {
-            Value::Int(found @ -1..=1) => Ok(found.cmp(&0)),
-            _ => Err(fault("INVALID_FUNCTION_ARGUMENT", "Lambda comparator must return either -1, 0, or 1")),
-        }
+    let sorted = sorted(v[0].list().to_vec(), &mut |a: &Value, b: &Value| match call.lambdas[0].one(v, vec![a.clone(), b.clone()])? {
+        Value::Int(found @ -1..=1) => Ok(found.cmp(&0)),
+        _ => Err(fault("INVALID_FUNCTION_ARGUMENT", "Lambda comparator must return either -1, 0, or 1")),
     });
     Ok(Value::List(sorted?))
 }
