@@ -64,26 +64,12 @@ fn answers_are_those_of_a_real_trino() {
             let mut refusals = Refusals::new();
             let counts = run(&session, bounds.list, &items, &mut refusals).await;
             let of = |verdict| counts.get(&verdict).copied().unwrap_or(0);
-            eprintln!(
-                "{}: {} items, {} right, {} wrong, {} refused",
-                bounds.list,
-                items.len(),
-                of(Verdict::Right),
-                of(Verdict::Wrong),
-                of(Verdict::Refused)
-            );
-            write!(
-                told,
-                "\n## {}: {} statements, {} right, {} wrong, {} refused\n\n",
-                bounds.list,
-                items.len(),
-                of(Verdict::Right),
-                of(Verdict::Wrong),
-                of(Verdict::Refused)
-            )
-            .unwrap();
+            let [right, wrong, refused] = [Verdict::Right, Verdict::Wrong, Verdict::Refused].map(of);
+            let figures = format!("{}: {} statements, {right} right, {wrong} wrong, {refused} refused", bounds.list, items.len());
+            eprintln!("{figures}");
+            write!(told, "\n## {figures}\n\n").unwrap();
             told.push_str(&list_of(&refusals));
-            if of(Verdict::Wrong) > bounds.wrong || of(Verdict::Right) < bounds.right {
+            if wrong > bounds.wrong || right < bounds.right {
                 writeln!(failures, "{}: at least {} right and at most {} wrong were expected", bounds.list, bounds.right, bounds.wrong)
                     .unwrap();
             }

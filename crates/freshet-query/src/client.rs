@@ -102,7 +102,8 @@ async fn attempt(client: &Client, request: Run<()>, mut halt: Pin<&mut impl Futu
     }
 }
 
-async fn gather(client: &Client, execution: &Execution) -> Result<Answer, Error> {
+/// All rows of an execution that has succeeded.
+pub async fn gather(client: &Client, execution: &Execution) -> Result<Answer, Error> {
     let mut answer =
         Answer { columns: Vec::new(), rows: Vec::new(), scanned_bytes: execution.scanned_bytes, execution_id: execution.id.clone() };
     let mut pages = pin!(pages(client, execution));

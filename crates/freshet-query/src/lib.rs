@@ -47,7 +47,7 @@ pub use answer::{Answer, Page, ResultColumn};
 pub use batch::{Decoder, batches};
 pub use bind::{Statement, bind, filled};
 pub use catalogue::{catalogue, find, parse};
-pub use client::{Execution, Run, execute, run};
+pub use client::{Execution, Run, execute, gather, run};
 pub use error::Error;
 pub use field::{AS_TEXT, ATHENA_TYPE, schema};
 pub use pages::pages;

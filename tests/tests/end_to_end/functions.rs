@@ -12,17 +12,15 @@ use bytes::Bytes;
 use freshet_local::function_url::FunctionUrl;
 use freshet_local::lambda::{Lambda, LambdaFunction};
 use freshet_local::{DeliveryStream, Fault, FaultOrder, Functions, Options, Running};
-use freshet_query::Run;
 use freshet_query::json::Objects;
 use freshet_schema::Contract;
 use freshet_table::Lake;
 use serde_json::{Map, Value, json};
 
 use crate::deliveries::{Delivery, SECRETS, noise};
-use crate::running::{BUCKET, s3, sdk_config};
+use crate::running::{BUCKET, DATABASE, asks, s3, sdk_config};
 
 const STREAM: &str = "deliveries";
-const DATABASE: &str = "lake";
 /// Firehose calls a function once, and three times more.
 const CALLS: u32 = 4;
 
@@ -95,18 +93,7 @@ impl Stage {
     }
 
     async fn ask(&self, sql: &str) -> Vec<Map<String, Value>> {
-        let request = Run {
-            sql: sql.to_owned(),
-            parameters: Vec::new(),
-            database: DATABASE.to_owned(),
-            workgroup: "primary".to_owned(),
-            output_location: Some(format!("s3://{BUCKET}/results/")),
-            timeout: Duration::from_mins(2),
-            byte_limit: None,
-            reuse_minutes: None,
-            cancel: std::future::pending(),
-        };
-        let answer = Box::pin(freshet_query::run(&aws_sdk_athena::Client::new(&self.config), request)).await.unwrap();
+        let answer = Box::pin(freshet_query::run(&aws_sdk_athena::Client::new(&self.config), asks(sql))).await.unwrap();
         serde_json::from_value(json!(Objects(&answer))).unwrap()
     }
 

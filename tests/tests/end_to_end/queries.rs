@@ -19,9 +19,8 @@ use freshet_schema::{Contract, Table};
 use freshet_table::{Lake, compact};
 use serde_json::{Map, Value, json};
 
-use crate::running::{BUCKET, aws, s3};
+use crate::running::{BUCKET, DATABASE, asks, aws, s3};
 
-pub(crate) const DATABASE: &str = "lake";
 const TIMEOUT: Duration = Duration::from_mins(2);
 /// 2026-06-15 12:00:00 UTC: later than every fixture.
 const NOW: Millis = Millis(1_781_524_800_000);
@@ -101,17 +100,7 @@ pub(crate) async fn load(config: &SdkConfig) {
 }
 
 async fn ask(client: &aws_sdk_athena::Client, sql: String, parameters: Vec<String>) -> Result<Answer, freshet_query::Error> {
-    let request = Run {
-        sql,
-        parameters,
-        database: DATABASE.to_owned(),
-        workgroup: "primary".to_owned(),
-        output_location: Some(format!("s3://{BUCKET}/results/")),
-        timeout: TIMEOUT,
-        byte_limit: None,
-        reuse_minutes: None,
-        cancel: std::future::pending(),
-    };
+    let request = Run { parameters, ..asks(sql) };
     freshet_query::run(client, request).await
 }
 

@@ -16,7 +16,7 @@ use freshet_query::{AS_TEXT, Error, Run, Statement, batches, bind, execute, pars
 use futures::TryStreamExt as _;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::running::{BUCKET, aws, binary, s3};
+use crate::running::{BUCKET, asks, aws, binary, s3};
 
 /// Every type that both ways give alike, a row of values and one of NULLs.
 const SCALARS: &str = "SELECT * FROM (VALUES
@@ -30,20 +30,6 @@ struct Lake {
     config: SdkConfig,
     athena: aws_sdk_athena::Client,
     s3: aws_sdk_s3::Client,
-}
-
-fn asks(sql: &str) -> Run<std::future::Pending<()>> {
-    Run {
-        sql: sql.to_owned(),
-        parameters: Vec::new(),
-        database: "lake".to_owned(),
-        workgroup: "primary".to_owned(),
-        output_location: Some(format!("s3://{BUCKET}/results/")),
-        timeout: Duration::from_mins(2),
-        byte_limit: None,
-        reuse_minutes: None,
-        cancel: std::future::pending(),
-    }
 }
 
 impl Lake {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::{
@@ -19,7 +18,7 @@ use flate2::write::GzEncoder;
 use freshet_ingest::line::LINE_VERSION;
 use freshet_ingest::time::Millis;
 use freshet_local::{ACCESS_KEY, REGION, SECRET_KEY};
-use freshet_query::{Run, batches, execute, run, unload};
+use freshet_query::{batches, execute, run, unload};
 use freshet_schema::{Column, ColumnType, Contract, Table};
 use freshet_table::{Lake, compact};
 use futures::TryStreamExt as _;
@@ -27,15 +26,13 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::queries::DATABASE;
-use crate::running::{BUCKET, aws, s3};
+use crate::running::{BUCKET, DATABASE, asks, aws, s3};
 
 /// Together they have every type of the contract.
 const TABLES: [&str; 2] = ["shopify_orders", "game_match_players"];
 /// How often rows are made up, each time so many a table.
 const CASES: u32 = 4;
 const ROWS: usize = 40;
-const TIMEOUT: Duration = Duration::from_mins(2);
 /// 2026-06-15 12:00:00 UTC.
 const NOW: Millis = Millis(1_781_524_800_000);
 /// What readers of CSV and of SQL have been known to take for something else.
@@ -247,20 +244,6 @@ fn parse_csv(text: &str) -> Vec<Vec<Option<String>>> {
         }
     }
     lines
-}
-
-fn asks(sql: String) -> Run<std::future::Pending<()>> {
-    Run {
-        sql,
-        parameters: Vec::new(),
-        database: DATABASE.to_owned(),
-        workgroup: "primary".to_owned(),
-        output_location: Some(format!("s3://{BUCKET}/results/")),
-        timeout: TIMEOUT,
-        byte_limit: None,
-        reuse_minutes: None,
-        cancel: std::future::pending(),
-    }
 }
 
 /// Writes rows to the landing zone and compacts them.

@@ -4,14 +4,33 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use freshet_local::{ACCESS_KEY, Functions, Options, REGION, Running, SECRET_KEY};
+use freshet_query::Run;
 use serde_json::Value;
 
 /// The bucket of the tests that run AWS on loopback themselves.
 pub(crate) const BUCKET: &str = "lake";
+/// The database over it.
+pub(crate) const DATABASE: &str = "lake";
+
+/// A statement over that database, as every test asks it.
+pub(crate) fn asks(sql: impl Into<String>) -> Run<std::future::Pending<()>> {
+    Run {
+        sql: sql.into(),
+        parameters: Vec::new(),
+        database: DATABASE.to_owned(),
+        workgroup: "primary".to_owned(),
+        output_location: Some(format!("s3://{BUCKET}/results/")),
+        timeout: Duration::from_mins(2),
+        byte_limit: None,
+        reuse_minutes: None,
+        cancel: std::future::pending(),
+    }
+}
 
 /// AWS on loopback over a folder, with one bucket and no stream.
 pub(crate) async fn aws(dir: &Path) -> (Running, SdkConfig) {

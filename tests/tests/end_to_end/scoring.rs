@@ -14,8 +14,8 @@ use freshet_schema::Contract;
 use freshet_table::{Lake, compact};
 use serde_json::{Value, json};
 
-use crate::queries::{self, DATABASE};
-use crate::running::{BUCKET, aws, s3};
+use crate::queries;
+use crate::running::{BUCKET, DATABASE, aws, s3};
 
 /// How long a statement may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(2);

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use arrow::array::RecordBatch;
 use clap::{Args, ValueEnum};
-use freshet_query::{Answer, Error, Execution, ResultColumn, Run, Statement, batches, pages};
+use freshet_query::{Answer, Error, Execution, ResultColumn, Run, Statement, batches, gather, pages};
+use futures::Stream;
 use futures::future::{Either, select};
-use futures::{Stream, TryStreamExt as _};
 
 use crate::cost::Prices;
 use crate::environment;
@@ -114,7 +114,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 async fn answer(client: &aws_sdk_athena::Client, execution: &Execution, format: Format, mut destination: Destination) -> Result<u64> {
     let rows = match format {
         Format::Table => {
-            let answer = gathered(client, execution).await?;
+            let answer = gather(client, execution).await?;
             print(&answer, usize::MAX);
             answer.rows.len() as u64
         }
@@ -163,17 +163,6 @@ async fn unloaded(
 async fn typed(batches: impl Stream<Item = Result<RecordBatch, Error>>, format: Format, destination: &mut Destination) -> Result<u64> {
     let mut out = destination.writer();
     if format == Format::Arrow { write::arrow(&mut out, batches).await } else { write::parquet(&mut out, batches).await }
-}
-
-async fn gathered(client: &aws_sdk_athena::Client, execution: &Execution) -> Result<Answer> {
-    let mut answer =
-        Answer { columns: Vec::new(), rows: Vec::new(), scanned_bytes: execution.scanned_bytes, execution_id: execution.id.clone() };
-    let mut pages = pin!(pages(client, execution));
-    while let Some(page) = pages.try_next().await? {
-        answer.columns = page.columns;
-        answer.rows.extend(page.rows);
-    }
-    Ok(answer)
 }
 
 /// Waits for work, but no longer than until Ctrl-C: what was begun is dropped.

@@ -391,7 +391,6 @@ impl Binder {
     }
 }
 
-/// The sort at the top of a plan, under the projection that drops its hidden keys.
 /// A sort key that is an array or a row: refused where a NULL inside may decide, as Trino refuses to compare such.
 fn orderly(bound: Bound) -> Expr {
     let call = Call { args: vec![bound.kind.clone()], result: bound.kind, lambdas: Vec::new() };
@@ -404,6 +403,7 @@ fn orderly(bound: Bound) -> Expr {
     of_values("$orderly", check, call, true, vec![bound.expr])
 }
 
+/// The sort at the top of a plan, under the projection that drops its hidden keys.
 fn top_sort(plan: &LogicalPlan) -> &LogicalPlan {
     match plan {
         LogicalPlan::Projection(projection) => &projection.input,
