@@ -61,14 +61,13 @@ fn main() {
     let before = Instant::now();
     let rows = rows_to_score(&ledger, as_of, 30).expect("rows");
     let features = before.elapsed().as_secs_f64();
-    let keys: Vec<&String> = rows.customers.iter().map(|&customer| &ledger.customers()[customer]).collect();
+    let keys = rows.customers.iter().map(|&customer| ledger.customers()[customer].as_str()).collect();
     let (mut scored, mut reasons) = (0usize, 0usize);
     let occasion = Occasion { as_of, horizon_days: 30, seed: 1 };
-    score(&trained.model, &rows.frame, &keys, &occasion, |score| {
+    for score in score(&trained.model, &rows.frame, keys, &occasion).expect("scores") {
         scored += 1;
         reasons += score.reasons.iter().filter(|reason| !reason.is_empty()).count();
-    })
-    .expect("scores");
+    }
     let all = before.elapsed().as_secs_f64();
     println!(
         "scored {scored} customers with {reasons} reasons in {all:.1} s, {features:.1} s of it features; peak {} MiB with the transactions",

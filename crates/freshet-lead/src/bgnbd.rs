@@ -75,16 +75,10 @@ pub fn fit(summaries: &[Summary]) -> Result<Bgnbd, Error> {
     if counts.keys().all(|summary| summary.repeats == 0) {
         return Err(Error::Bgnbd { problem: "nobody has bought twice".to_owned() });
     }
-    let customers: f64 = counts.values().sum();
-    let age = counts.iter().map(|(summary, weight)| f64::from(summary.age) * weight).sum::<f64>() / customers;
-    let mut start = [0.0, (age / 4.0).max(1.0).ln(), 0.0, 0.0].to_vec();
+    let problem = Likelihood::new(&counts);
+    let mut start = [0.0, (problem.age / 4.0).max(1.0).ln(), 0.0, 0.0].to_vec();
     // A simplex may settle on a slope; started again around its answer, it moves on.
     for size in [0.5, 0.1, 0.02] {
-        let problem = Likelihood {
-            counts: counts.iter().map(|(&summary, &weight)| (summary, weight / customers)).collect(),
-            prior: (1.0 - customers / ENOUGH_CUSTOMERS).max(0.0) / customers,
-            age: age.max(1.0),
-        };
         let simplex = std::iter::once(start.clone()).chain((0..4).map(|place| {
             let mut corner = start.clone();
             corner[place] += size;
@@ -92,22 +86,34 @@ pub fn fit(summaries: &[Summary]) -> Result<Bgnbd, Error> {
         }));
         let optimiser_says = |problem: argmin::core::Error| Error::Bgnbd { problem: problem.to_string() };
         let solver = NelderMead::new(simplex.collect()).with_sd_tolerance(1e-12).map_err(optimiser_says)?;
-        let result = Executor::new(problem, solver).configure(|state| state.max_iters(2_000)).timer(false).run().map_err(optimiser_says)?;
+        let result =
+            Executor::new(&problem, solver).configure(|state| state.max_iters(2_000)).timer(false).run().map_err(optimiser_says)?;
         start = result.state.best_param.ok_or_else(|| Error::Bgnbd { problem: "the optimiser gave no answer".to_owned() })?;
     }
     let [r, alpha, a, b] = [start[0], start[1], start[2], start[3]].map(|logarithm| keep(logarithm.exp()));
     Ok(Bgnbd { r, alpha, a, b })
 }
 
+/// Customers who are alike, and what share of all they are; days are places in [`Likelihood::days`].
+struct Alike {
+    repeats: u32,
+    last: usize,
+    age: usize,
+    share: f64,
+}
+
 struct Likelihood {
-    counts: Vec<(Summary, f64)>,
+    /// In order of their repeats.
+    customers: Vec<Alike>,
+    /// The numbers of days that customers have, each once: far fewer than customers, so that logarithms are few.
+    days: Vec<u32>,
     /// The weight of what is usual beside the mean customer.
     prior: f64,
     /// The customers' mean age.
     age: f64,
 }
 
-impl CostFunction for Likelihood {
+impl CostFunction for &Likelihood {
     type Param = Vec<f64>;
     type Output = f64;
 
@@ -118,21 +124,44 @@ impl CostFunction for Likelihood {
         }
         let model = Bgnbd { r: logarithms[0].exp(), alpha: logarithms[1].exp(), a: logarithms[2].exp(), b: logarithms[3].exp() };
         let constant = model.r * logarithms[1] - lgamma(model.r) + lgamma(model.a + model.b) - lgamma(model.b);
+        let log_since: Vec<f64> = self.days.iter().map(|&days| (model.alpha + f64::from(days)).ln()).collect();
         let mut sum = 0.0;
-        let (mut repeats, mut of_repeats) = (u32::MAX, 0.0);
-        for &(summary, weight) in &self.counts {
-            let x = f64::from(summary.repeats);
-            if summary.repeats != repeats {
-                repeats = summary.repeats;
-                of_repeats = lgamma(model.r + x) + lgamma(model.b + x) - lgamma(model.a + model.b + x);
+        for alike in self.customers.chunk_by(|one, next| one.repeats == next.repeats) {
+            let x = f64::from(alike[0].repeats);
+            let of_repeats = constant + lgamma(model.r + x) + lgamma(model.b + x) - lgamma(model.a + model.b + x);
+            let log_leaving = (model.a / (model.b + x - 1.0)).ln();
+            for customers in alike {
+                let there = -(model.r + x) * log_since[customers.age];
+                let there_or_gone = if customers.repeats == 0 {
+                    there
+                } else {
+                    let gone = log_leaving - (model.r + x) * log_since[customers.last];
+                    there.max(gone) + (-(there - gone).abs()).exp().ln_1p()
+                };
+                sum += customers.share * (of_repeats + there_or_gone);
             }
-            sum += weight * (constant + of_repeats + model.log_of_sum(summary));
         }
         Ok(self.prior * self.unusual(&model) - sum)
     }
 }
 
 impl Likelihood {
+    fn new(counts: &BTreeMap<Summary, f64>) -> Self {
+        let all: f64 = counts.values().sum();
+        let age = counts.iter().map(|(summary, count)| f64::from(summary.age) * count).sum::<f64>() / all;
+        let mut days: Vec<u32> = counts.keys().flat_map(|summary| [summary.last, summary.age]).collect();
+        days.sort_unstable();
+        days.dedup();
+        let place = |number: u32| days.partition_point(|&other| other < number);
+        let customers = counts.iter().map(|(&Summary { repeats, last, age }, count)| Alike {
+            repeats,
+            last: place(last),
+            age: place(age),
+            share: count / all,
+        });
+        Self { customers: customers.collect(), days, prior: (1.0 - all / ENOUGH_CUSTOMERS).max(0.0) / all, age: age.max(1.0) }
+    }
+
     /// How far a model is from what is usual: a normal density's negative logarithm, over each number's logarithm.
     fn unusual(&self, model: &Bgnbd) -> f64 {
         let numbers = [model.r, model.alpha / self.age, model.a, model.b];
@@ -141,17 +170,6 @@ impl Likelihood {
 }
 
 impl Bgnbd {
-    /// The logarithm of the likelihood's last factor: still there, or gone after the last purchase.
-    fn log_of_sum(&self, summary: Summary) -> f64 {
-        let x = f64::from(summary.repeats);
-        let there = -(self.r + x) * (self.alpha + f64::from(summary.age)).ln();
-        if summary.repeats == 0 {
-            return there;
-        }
-        let gone = (self.a / (self.b + x - 1.0)).ln() - (self.r + x) * (self.alpha + f64::from(summary.last)).ln();
-        there.max(gone) + (-(there - gone).abs()).exp().ln_1p()
-    }
-
     /// The probability that a customer has not left. Not for ranking: it is 1 for everyone who bought once.
     pub fn alive(&self, summary: Summary) -> f64 {
         if summary.repeats == 0 {

@@ -310,20 +310,22 @@ pub(crate) fn bgnbd_of(model: &Model) -> Option<Bgnbd> {
     Some(Bgnbd { r: value("bgnbd_r")?, alpha: value("bgnbd_alpha")?, a: value("bgnbd_a")?, b: value("bgnbd_b")? })
 }
 
-/// Scores everyone of a population, in its order.
-pub fn score_population(model: &Model, population: &Population, occasion: &Occasion, mut take: impl FnMut(LeadScore)) -> Result<(), Error> {
-    let frame = frame_to_score(model, population, occasion.horizon_days)?;
-    let subjects: Vec<&str> = population.people.iter().map(|person| person.subject.as_str()).collect();
-    let plainly = Plainly::new(model, &frame, occasion.horizon_days)?;
-    let mut row = 0;
-    score(model, &frame, &subjects, occasion, |mut score| {
+/// Scores everyone of a population, in its order; `frame` is what [`frame_to_score`] gives for it.
+pub fn score_population<'a>(
+    model: &'a Model,
+    population: &'a Population,
+    frame: &'a Frame,
+    occasion: &Occasion,
+) -> Result<impl Iterator<Item = LeadScore> + use<'a>, Error> {
+    let subjects = population.people.iter().map(|person| person.subject.as_str()).collect();
+    let plainly = Plainly::new(model, frame, occasion.horizon_days)?;
+    let scores = score(model, frame, subjects, occasion)?;
+    Ok(scores.enumerate().map(move |(row, mut score)| {
         if let Some(plainly) = &plainly {
             score.reasons = plainly.reasons(row, score.reasons);
         }
-        row += 1;
-        take(score);
-    })?;
-    Ok(())
+        score
+    }))
 }
 
 #[cfg(test)]

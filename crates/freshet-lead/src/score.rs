@@ -16,6 +16,9 @@ use serde::Serialize;
 /// The share of people who are marked for exploration.
 pub const EXPLORED: f64 = 0.03;
 
+/// So many reasons stand beside a score.
+const REASONS: usize = 3;
+
 /// Which model gave a probability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,7 +58,7 @@ pub struct LeadScore {
     /// The first day on which it can be judged.
     pub label_matures_at: String,
     /// The strongest reasons with their directions; empty where there are fewer.
-    pub reasons: [String; 3],
+    pub reasons: [String; REASONS],
     /// Which model gave the probability.
     pub speaker: Speaker,
     /// The model's name and version.
@@ -64,14 +67,13 @@ pub struct LeadScore {
     pub explore: bool,
 }
 
-/// Scores the rows of a frame, whose people are `keys`, in their order.
-pub fn score(
-    model: &Model,
-    frame: &Frame,
-    keys: &[impl AsRef<str>],
+/// Scores the rows of a frame, whose people are `keys`, in their order; each score is made when it is asked for.
+pub fn score<'a>(
+    model: &'a Model,
+    frame: &'a Frame,
+    keys: Vec<&'a str>,
     occasion: &Occasion,
-    mut take: impl FnMut(LeadScore),
-) -> Result<(), Error> {
+) -> Result<impl Iterator<Item = LeadScore> + use<'a>, Error> {
     if keys.len() != frame.rows() {
         return Err(Error::UnevenColumns { column: "customer_key".to_owned(), rows: keys.len(), expected: frame.rows() });
     }
@@ -82,24 +84,23 @@ pub fn score(
     let log_odds: Vec<f64> = (0..keys.len()).map(|row| bound.score(row, &mut inputs).log_odds).collect();
     let deciles = deciles(&log_odds);
     let speaker = if matches!(model.learner, Learner::Given { .. }) { Speaker::ColdStart } else { Speaker::Learned };
-    let day_seed = occasion.seed ^ u64::from(share_bits(&as_of));
-    for (row, key) in keys.iter().enumerate() {
-        let mut reasons = bound.reasons(row, &mut inputs).into_iter().map(|reason| reason.sentence());
-        take(LeadScore {
-            customer_key: key.as_ref().to_owned(),
+    let (day_seed, horizon_days) = (occasion.seed ^ u64::from(share_bits(&as_of)), occasion.horizon_days);
+    Ok(keys.into_iter().enumerate().map(move |(row, key)| {
+        let mut reasons = bound.reasons(row, &mut inputs, REASONS).into_iter().map(|reason| reason.sentence());
+        LeadScore {
+            customer_key: key.to_owned(),
             probability: model.calibration.apply(log_odds[row]),
             decile: deciles[row],
             base_rate: model.base_rate,
-            horizon_days: occasion.horizon_days,
+            horizon_days,
             as_of: as_of.clone(),
             label_matures_at: matures.clone(),
             reasons: std::array::from_fn(|_| reasons.next().unwrap_or_default()),
             speaker,
             model: model.name.clone(),
-            explore: share_of_key(key.as_ref().as_bytes(), day_seed) < EXPLORED,
-        });
-    }
-    Ok(())
+            explore: share_of_key(key.as_bytes(), day_seed) < EXPLORED,
+        }
+    }))
 }
 
 /// Ten equal parts by rank, 1 at the top.
@@ -142,10 +143,9 @@ mod tests {
             Plan { train: vec![day("2024-09-01")], validation: day("2024-12-01"), test: day("2025-03-01"), horizon_days: 60, as_of: None };
         let trained = train_on_transactions(&ledger, &plan, &options("lead-7", 1)).expect("a model");
         let rows = rows_to_score(&ledger, day("2025-10-01"), 60).expect("rows");
-        let keys: Vec<&String> = rows.customers.iter().map(|&customer| &ledger.customers()[customer]).collect();
+        let keys: Vec<&str> = rows.customers.iter().map(|&customer| ledger.customers()[customer].as_str()).collect();
         let occasion = Occasion { as_of: day("2025-10-01"), horizon_days: 60, seed: 5 };
-        let mut scores = Vec::new();
-        score(&trained.model, &rows.frame, &keys, &occasion, |score| scores.push(score)).expect("scores");
+        let scores: Vec<_> = score(&trained.model, &rows.frame, keys.clone(), &occasion).expect("scores").collect();
         assert_eq!(scores.len(), keys.len());
         for decile in 1..=10 {
             let of = scores.iter().filter(|score| score.decile == decile).count() * 10;
@@ -166,7 +166,7 @@ mod tests {
         let best = scores.iter().max_by(|a, b| a.probability.total_cmp(&b.probability)).expect("somebody");
         assert_eq!(best.decile, 1);
         assert!(say(best).contains("likely to order within 60 days"));
-        assert!(score(&trained.model, &rows.frame, &keys[1..], &occasion, |_| ()).is_err());
+        assert!(score(&trained.model, &rows.frame, keys[1..].to_vec(), &occasion).is_err());
     }
 
     #[test]

@@ -252,8 +252,8 @@ impl<'a> Bound<'a> {
         Score { log_odds, probability: self.model.calibration.apply(log_odds) }
     }
 
-    /// Why the row has its score, the strongest reason first.
-    pub fn reasons(&self, row: usize, inputs: &mut Vec<f64>) -> Vec<Reason> {
+    /// Why the row has its score: at most so many reasons, the strongest first.
+    pub fn reasons(&self, row: usize, inputs: &mut Vec<f64>, most: usize) -> Vec<Reason> {
         self.fill(row, inputs);
         let features = &self.model.features;
         let mut contributions = vec![0.0; features.len()];
@@ -285,7 +285,7 @@ impl<'a> Bound<'a> {
                 }
             }
         }
-        reasons(features, &contributions, |place| self.value(place, row))
+        reasons(features, &contributions, most, |place| self.value(place, row))
     }
 
     /// The log-odds of a given probability; where it is missing, those of the base rate.

@@ -47,33 +47,27 @@ pub enum Value<'a> {
 /// Below this a group changes no decision and is no reason.
 const LEAST: f64 = 0.01;
 
-/// The groups by what they add to the log-odds, the strongest first; `contributions` has one number a feature.
-pub fn reasons<'a>(features: &[Prepared], contributions: &[f64], value: impl Fn(usize) -> Value<'a>) -> Vec<Reason> {
-    let mut groups: BTreeMap<&str, (f64, Vec<usize>)> = BTreeMap::new();
-    for (place, prepared) in features.iter().enumerate() {
-        let group = groups.entry(&prepared.feature.group).or_default();
-        group.0 += contributions[place];
-        group.1.push(place);
+/// The `most` groups that add most to the log-odds or take most from them, the strongest first; `contributions` has one number
+/// a feature.
+pub fn reasons<'a>(features: &[Prepared], contributions: &[f64], most: usize, value: impl Fn(usize) -> Value<'a>) -> Vec<Reason> {
+    let mut groups: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+    for (prepared, contribution) in features.iter().zip(contributions) {
+        groups.entry(&prepared.feature.group).or_default().0 += contribution;
     }
-    let mut reasons: Vec<Reason> = groups
-        .into_iter()
-        .filter(|(_, (weight, _))| weight.abs() >= LEAST)
-        .filter_map(|(group, (weight, places))| {
-            let loudest = places
-                .into_iter()
-                .max_by(|&a, &b| (contributions[a] * weight.signum()).total_cmp(&(contributions[b] * weight.signum())).then(b.cmp(&a)))?;
-            let prepared = &features[loudest];
-            Some(Reason { group: group.to_owned(), feature: prepared.feature.name.clone(), text: say(prepared, &value(loudest)), weight })
-        })
-        .collect();
-    reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()).then_with(|| a.group.cmp(&b.group)));
-    reasons
-}
-
-/// At most `each` reasons that raise the score and as many that lower it, in that order.
-pub fn both_directions(reasons: &[Reason], each: usize) -> Vec<&Reason> {
-    let of = |raises: bool| reasons.iter().filter(move |reason| reason.raises() == raises).take(each);
-    of(true).chain(of(false)).collect()
+    for (group, (weight, loudest)) in &mut groups {
+        let loudness = |place: usize| contributions[place] * weight.signum();
+        let places = (0..features.len()).filter(|&place| features[place].feature.group == *group);
+        *loudest = places.max_by(|&a, &b| loudness(a).total_cmp(&loudness(b)).then(b.cmp(&a))).unwrap_or_default();
+    }
+    let mut groups: Vec<_> = groups.into_iter().filter(|(_, (weight, _))| weight.abs() >= LEAST).collect();
+    groups.sort_by(|(group, (weight, _)), (other_group, (other, _))| {
+        other.abs().total_cmp(&weight.abs()).then_with(|| group.cmp(other_group))
+    });
+    let reason = |(group, (weight, loudest)): (&str, (f64, usize))| {
+        let prepared = &features[loudest];
+        Reason { group: group.to_owned(), feature: prepared.feature.name.clone(), text: say(prepared, &value(loudest)), weight }
+    };
+    groups.into_iter().take(most).map(reason).collect()
 }
 
 fn say(prepared: &Prepared, value: &Value<'_>) -> String {
@@ -109,7 +103,7 @@ pub fn plain(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Value, both_directions, plain, reasons};
+    use super::{Value, plain, reasons};
     use crate::feature::Feature;
     use crate::frame::{Column, Frame};
     use crate::prepare::fit;
@@ -124,13 +118,14 @@ mod tests {
             Feature::new("orders_90", "orders of 90 days", "orders", "ordered {value} times in 90 days"),
             Feature::new("gap", "days since", "gap", "{value} days quiet, typically {typical}"),
         ];
-        let found = reasons(&fit(&frame, &catalogue), &[-0.2, 0.9, -0.3], |place| Value::Number([1.0, 5.0, 41.04][place]));
+        let of = |most| reasons(&fit(&frame, &catalogue), &[-0.2, 0.9, -0.3], most, |place| Value::Number([1.0, 5.0, 41.04][place]));
+        let found = of(3);
         assert_eq!(
             found.iter().map(super::Reason::sentence).collect::<Vec<_>>(),
             ["ordered 5 times in 90 days (+)", "41 days quiet, typically 2 (-)"]
         );
         assert!((found[0].weight - 0.7).abs() < 1e-12);
-        assert_eq!(both_directions(&found, 1).len(), 2);
+        assert_eq!(of(1), found[..1]);
     }
 
     #[test]

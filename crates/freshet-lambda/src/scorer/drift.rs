@@ -4,7 +4,7 @@ use freshet_ml::drift::{Drift, drift, of_numbers};
 use freshet_ml::frame::{Frame, Labelled};
 use freshet_ml::model::Model;
 use freshet_ml::split::Part;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 
@@ -28,7 +28,7 @@ pub(super) struct Compared<'a> {
 }
 
 /// A row for each feature, and one for the score; nothing where one side has no rows.
-pub(super) fn rows(compared: &Compared<'_>) -> Vec<Map<String, Value>> {
+pub(super) fn rows(compared: &Compared<'_>) -> Vec<Value> {
     let frozen = compared.frozen;
     let learned: Vec<usize> = (0..frozen.labels().len()).filter(|&row| frozen.parts()[row] != Part::Test).collect();
     let learned = frozen.frame().take(&learned);
@@ -38,16 +38,12 @@ pub(super) fn rows(compared: &Compared<'_>) -> Vec<Map<String, Value>> {
         found.push(("score", "probability".to_owned(), of_numbers(compared.judged, compared.scores), compared.judged.len()));
     }
     let row = |(what, feature, drift, rows_before): (&str, String, Drift, usize)| {
-        let columns = json!({
+        json!({
             "model": compared.model.name, "kind": compared.kind, "what": what, "feature": feature, "drift_index": drift.index,
             "mean_before": drift.mean_before, "mean_now": drift.mean_now, "missing_before": drift.missing_before,
             "missing_now": drift.missing_now, "rows_before": rows_before, "rows_now": compared.today.rows(),
             "as_of": compared.as_of, "cut_off_at": format!("{} 00:00:00.000", compared.as_of),
-        });
-        match columns {
-            Value::Object(columns) => columns,
-            _ => Map::new(),
-        }
+        })
     };
     found.into_iter().map(row).collect()
 }

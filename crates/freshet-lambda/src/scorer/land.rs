@@ -2,7 +2,7 @@
 
 use freshet_ingest::line::LINE_VERSION;
 use freshet_schema::{Contract, Table};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::lander::Lander;
@@ -25,8 +25,8 @@ impl<'a> Landing<'a> {
         Self { target: (s3, bucket), table, lander: Lander::new(PREFIX) }
     }
 
-    /// Takes a row of the day `dt`; columns that are null are left out.
-    pub async fn push(&mut self, dt: &str, columns: Map<String, Value>) -> Result<(), Error> {
+    /// Takes a row of the day `dt`, an object; columns that are null are left out.
+    pub async fn push(&mut self, dt: &str, columns: Value) -> Result<(), Error> {
         self.lander.take(&line(self.table, dt, columns));
         self.lander.land(Some(self.target), false).await
     }
@@ -38,9 +38,11 @@ impl<'a> Landing<'a> {
     }
 }
 
-fn line(table: &Table, dt: &str, mut columns: Map<String, Value>) -> String {
-    columns.retain(|_, value| !value.is_null());
-    let columns = Value::Object(columns).to_string();
+fn line(table: &Table, dt: &str, mut columns: Value) -> String {
+    if let Value::Object(columns) = &mut columns {
+        columns.retain(|_, value| !value.is_null());
+    }
+    let columns = columns.to_string();
     format!(
         "{{\"table\":\"{}\",\"line_version\":{LINE_VERSION},\"schema_version\":{},\"dt\":\"{dt}\",\"search_days\":0,\"deliveries\":0,{}\n",
         table.name,
@@ -59,8 +61,7 @@ mod tests {
     #[test]
     fn a_line_begins_as_every_line_does_and_leaves_out_null() {
         let table = Contract::embedded().table("lead_scores").unwrap();
-        let columns = json!({ "subject": "a", "account": null, "decile": 1 }).as_object().unwrap().clone();
-        let text = line(table, "2026-06-10", columns);
+        let text = line(table, "2026-06-10", json!({ "subject": "a", "account": null, "decile": 1 }));
         let front = format!("{{\"table\":\"lead_scores\",\"line_version\":1,\"schema_version\":{},\"dt\":\"2026-06-10\",", table.version);
         assert!(text.starts_with(&front) && text.ends_with("}\n") && !text.contains("account"), "{text}");
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());

@@ -7,15 +7,16 @@ mod train;
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
-use freshet_lead::lake::{Collector, KnownBy, Person, Population, Seen};
+use freshet_lead::lake::{Collector, KnownBy, Person, Seen};
 use freshet_lead::lessons::{Class, frame_for, frame_to_score, score_population};
 use freshet_lead::score::{LeadScore, Occasion};
+use freshet_ml::frame::{Frame, Labelled};
 use freshet_ml::model::{Learner, Model};
 use freshet_ml::split::Part;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::drift::{self, Compared, probabilities};
+use super::drift::{self, Compared};
 use super::land::Landing;
 use super::shelf::Shelf;
 use super::{Desk, Scoring, ask};
@@ -70,14 +71,21 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
         model.expect_kind(class.kind()).map_err(Error::models("use a model of leads"))?;
         horizon_days = model.training.horizon_days.unwrap_or_default();
         let occasion = Occasion { as_of: scoring.as_of, horizon_days, seed: SEED };
-        let mut scores = Vec::with_capacity(population.people.len());
-        score_population(model, population, &occasion, |score| scores.push(score)).map_err(Error::models("score leads"))?;
-        for (person, score) in population.people.iter().zip(&scores) {
-            landing.push(&score.as_of, row(class, person, score, model)).await?;
+        let failed = || Error::models("score leads");
+        let frame = frame_to_score(model, population, horizon_days).map_err(failed())?;
+        let scores = score_population(model, population, &frame, &occasion).map_err(failed())?;
+        let mut probabilities = Vec::with_capacity(population.people.len());
+        // One score at a time: a million of them are not to be in memory at once.
+        for (person, score) in population.people.iter().zip(scores) {
+            landing.push(&score.as_of, row(class, person, &score, model)).await?;
+            probabilities.push(score.probability);
         }
-        counts[usize::from(class == Class::Prospects)] = scores.len();
-        for row in drift_rows(&shelf, &version, class, model, population, &scores).await? {
-            drifted.push(&scoring.as_of.to_string(), row).await?;
+        counts[usize::from(class == Class::Prospects)] = probabilities.len();
+        let as_of = scoring.as_of.to_string();
+        if let Some(frozen) = shelf.frame(&version, class.name(), model).await?.filter(|_| !probabilities.is_empty()) {
+            for row in drift_rows(model, &as_of, &frozen, &frame, &probabilities)? {
+                drifted.push(&as_of, row).await?;
+            }
         }
     }
     let landed = landing.finish().await? + drifted.finish().await?;
@@ -93,31 +101,14 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
     })
 }
 
-/// How far the people of a day are from those of the training; nothing where the frozen frame is gone or has no rows.
-async fn drift_rows(
-    shelf: &Shelf<'_>,
-    version: &str,
-    class: Class,
-    model: &Model,
-    population: &Population,
-    scores: &[LeadScore],
-) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
-    let Some(frozen) = shelf.frame(version, class.name(), model).await? else {
-        return Ok(Vec::new());
-    };
-    let failed = || Error::models("compare with the training");
-    let Some(as_of) = scores.first().map(|score| score.as_of.as_str()) else {
-        return Ok(Vec::new());
-    };
-    let today = frame_to_score(model, population, model.training.horizon_days.unwrap_or_default()).map_err(failed())?;
-    let test = frame_for(model, &frozen.part(Part::Test).0).map_err(failed())?;
-    let judged = probabilities(model, &test)?;
-    let scores: Vec<f64> = scores.iter().map(|score| score.probability).collect();
-    let compared = Compared { kind: KIND, model, as_of, frozen: &frozen, today: &today, judged: &judged, scores: &scores };
-    Ok(drift::rows(&compared))
+/// How far the people of a day are from those of the training.
+fn drift_rows(model: &Model, as_of: &str, frozen: &Labelled, today: &Frame, scores: &[f64]) -> Result<Vec<Value>, Error> {
+    let test = frame_for(model, &frozen.part(Part::Test).0).map_err(Error::models("compare with the training"))?;
+    let judged = drift::probabilities(model, &test)?;
+    Ok(drift::rows(&Compared { kind: KIND, model, as_of, frozen, today, judged: &judged, scores }))
 }
 
-fn row(class: Class, person: &Person, score: &LeadScore, model: &Model) -> serde_json::Map<String, serde_json::Value> {
+fn row(class: Class, person: &Person, score: &LeadScore, model: &Model) -> Value {
     let (key, hash_key_id, account, customer_id) = match &person.known_by {
         KnownBy::Email(id) => (Some(score.customer_key.as_str()), id.as_deref(), None, None),
         KnownBy::Id { account, customer_id } => (None, None, account.as_deref(), customer_id.as_deref()),
@@ -127,18 +118,14 @@ fn row(class: Class, person: &Person, score: &LeadScore, model: &Model) -> serde
         Learner::Logistic(_) | Learner::Boosted(_) => model.learner.name(),
     };
     let [reason_1, reason_2, reason_3] = score.reasons.each_ref().map(|reason| (!reason.is_empty()).then_some(reason.as_str()));
-    let columns = json!({
+    json!({
         "subject": score.customer_key, "customer_key": key, "hash_key_id": hash_key_id, "account": account, "customer_id": customer_id, "known_in": person.known_in,
         "class": class.name(), "probability": score.probability, "decile": score.decile, "base_rate": score.base_rate,
         "horizon_days": score.horizon_days, "as_of": score.as_of, "label_matures_at": score.label_matures_at,
         "cut_off_at": format!("{} 00:00:00.000", score.as_of),
         "reason_1": reason_1, "reason_2": reason_2, "reason_3": reason_3,
         "speaker": speaker, "model": score.model, "explore": score.explore,
-    });
-    match columns {
-        serde_json::Value::Object(columns) => columns,
-        _ => serde_json::Map::new(),
-    }
+    })
 }
 
 /// Everyone at a cut-off, by what had been received by the end of `as_of`.

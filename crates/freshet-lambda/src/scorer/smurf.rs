@@ -15,7 +15,7 @@ use freshet_ml::split::Part;
 use freshet_smurf::accounts::{self, Account, Occasion, SmurfScore, UNLEARNED};
 use freshet_smurf::teams::{TeamGame, TeamOutcome, first_matches};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::drift::{self, Compared, probabilities};
 use super::land::Landing;
@@ -105,13 +105,7 @@ async fn model(desk: &Desk, version: Option<&str>) -> Result<(String, Option<Mod
 }
 
 /// How far the accounts of a day are from those of the training; nothing where the frozen frame is gone.
-async fn drift_rows(
-    desk: &Desk,
-    version: &str,
-    model: &Model,
-    accounts: &[Account],
-    scores: &[SmurfScore],
-) -> Result<Vec<Map<String, Value>>, Error> {
+async fn drift_rows(desk: &Desk, version: &str, model: &Model, accounts: &[Account], scores: &[SmurfScore]) -> Result<Vec<Value>, Error> {
     let shelf = Shelf::new(&desk.s3, &desk.bucket, KIND);
     let (Some(frozen), Some(first)) = (shelf.frame(version, PART, model).await?, scores.first()) else {
         return Ok(Vec::new());
@@ -264,19 +258,15 @@ fn seed_of(as_of: NaiveDate) -> u64 {
 }
 
 /// The columns of a row of the table.
-fn columns(row: &SmurfScore) -> Map<String, Value> {
+fn columns(row: &SmurfScore) -> Value {
     let [reason_1, reason_2, reason_3] = row.reasons.each_ref().map(|reason| (!reason.is_empty()).then_some(reason.as_str()));
-    let columns = json!({
+    json!({
         "account": row.account, "player_id": row.player_id, "as_of": row.as_of, "cut_off_at": format!("{} 00:00:00.000", row.as_of), "tier": row.tier, "proposal": row.proposal,
         "score": row.score, "percentile": row.percentile, "probability": row.probability, "base_rate": row.base_rate,
         "matches": row.matches, "won": row.won, "level": row.level, "rating": row.rating, "rating_deviation": row.rating_deviation,
         "reason_1": reason_1, "reason_2": reason_2, "reason_3": reason_3,
         "evidence": row.evidence, "clears": row.clears, "match_ids": row.match_ids, "model": row.model,
-    });
-    match columns {
-        Value::Object(columns) => columns,
-        _ => Map::new(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -368,7 +358,7 @@ mod tests {
         assert_eq!(rows("2026-06-15"), rows("2026-06-15"));
         let table = Contract::embedded().table(TABLE).unwrap();
         for row in rows("2026-06-15") {
-            assert!(row.keys().all(|name| table.column(name).is_some()), "{row:?}");
+            assert!(row.as_object().unwrap().keys().all(|name| table.column(name).is_some()), "{row:?}");
             for column in table.own_columns().iter().filter(|column| column.required) {
                 assert!(!row[&column.name].is_null(), "{} is required", column.name);
             }

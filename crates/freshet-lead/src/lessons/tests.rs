@@ -9,7 +9,7 @@ use freshet_ml::model::{Learner, Model};
 use freshet_ml::random::share_of_key;
 use freshet_ml::split::Part;
 
-use super::{Class, Course, Lesson, Look, cut_offs, learn, score_population};
+use super::{Class, Course, Lesson, Look, cut_offs, frame_to_score, learn, score_population};
 use crate::features::{NAMES, features};
 use crate::lake::tests::{Told, seen};
 use crate::lake::{Seen, number as values};
@@ -136,8 +136,8 @@ fn a_young_shop_speaks_by_bgnbd_of_customers_and_by_shares_of_prospects() {
     let read = Model::read(&customers.model.write().expect("text")).expect("a model");
     let occasion = Occasion { as_of: school.as_of, horizon_days: HORIZON, seed: 1 };
     for (model, population) in [(&read, &school.today.customers), (&prospects.model, &school.today.prospects)] {
-        let mut scores = Vec::new();
-        score_population(model, population, &occasion, |score| scores.push(score)).expect("scores");
+        let frame = frame_to_score(model, population, HORIZON).expect("a frame");
+        let scores: Vec<_> = score_population(model, population, &frame, &occasion).expect("scores").collect();
         assert_eq!(scores.len(), population.people.len());
         assert!(scores.iter().all(|score| score.probability > 0.0 && score.probability < 1.0));
         assert_eq!(scores[0].customer_key, population.people[0].subject);

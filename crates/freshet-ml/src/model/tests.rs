@@ -120,7 +120,7 @@ fn reasons_point_the_way_that_the_value_moves_the_score() {
     let mut inputs = Vec::new();
     let mut told = 0;
     for row in (0..300).filter(|&row| values[row].abs() > 1.0) {
-        let reasons = bound.reasons(row, &mut inputs);
+        let reasons = bound.reasons(row, &mut inputs, usize::MAX);
         let reason = reasons.iter().find(|reason| reason.group == "a").expect("a reason");
         assert_eq!(reason.raises(), values[row] > 0.0, "{}", reason.sentence());
         told += 1;
