@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray, StructArray, TimestampMicrosecondArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::logical_expr::{Cast, ColumnarValue, Expr};
 
 use crate::error::{Error, missing};
@@ -89,4 +89,36 @@ pub(crate) fn repeated(value: Expr, kind: &Kind) -> Expr {
 /// The instant of a zoned time, for orders and comparisons.
 pub(crate) fn instant(zoned: Expr) -> Expr {
     field(zoned, 0, &Kind::Timestamp(6))
+}
+
+/// What orders go by: a zoned time's instant, and one NaN whatever its bits (the engine puts a negative one first).
+pub(crate) fn order_key(expr: Expr, kind: &Kind) -> Expr {
+    match kind {
+        Kind::Zoned(_) => instant(expr),
+        Kind::Real | Kind::Double => floats("order", expr, kind, |number| if number.is_nan() { f64::NAN } else { number }),
+        _ => expr,
+    }
+}
+
+/// What groups go by: of doubles that Trino holds to be the same, the two zeros and all NaN, one (the engine goes by bits).
+pub(crate) fn group_key(expr: Expr, kind: &Kind) -> Expr {
+    let one = |number: f64| match number {
+        number if number.is_nan() => f64::NAN,
+        0.0 => 0.0,
+        number => number,
+    };
+    if matches!(kind, Kind::Real | Kind::Double) { floats("group", expr, kind, one) } else { expr }
+}
+
+fn floats(what: &str, expr: Expr, kind: &Kind, one: fn(f64) -> f64) -> Expr {
+    #[expect(clippy::cast_possible_truncation, reason = "a real that was made a double, unless it is NaN or 0")]
+    let work: Columns = Arc::new(move |args, rows| {
+        let array = &arrays(args, rows)?[0];
+        Ok(ColumnarValue::Array(match array.data_type() {
+            DataType::Float64 => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(one)),
+            DataType::Float32 => Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(|number| one(number.into()) as f32)),
+            _ => array.clone(),
+        }))
+    });
+    of_columns(&format!("{what} key"), &kind.to_string(), kind, work, vec![expr])
 }

@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::calls::arguments;
 use super::{Binder, Bound, Scope, literal, literals, place};
+use crate::conform::{group_key, order_key};
 use crate::error::{Error, fault, missing, refuse};
 use crate::folds;
 use crate::gather::Gather;
@@ -145,8 +146,7 @@ impl Binder {
             }
             ("count", [_]) if !gathered_distinct => {
                 let arg = args.remove(0);
-                let expr =
-                    if matches!(arg.kind, Kind::Zoned(_)) && clauses.distinct { crate::conform::instant(arg.expr) } else { arg.expr };
+                let expr = if clauses.distinct { order_key(group_key(arg.expr, &arg.kind), &arg.kind) } else { arg.expr };
                 if matches!(arg.kind, Kind::Map(..)) && clauses.distinct {
                     return self.gathered("count_distinct", vec![Bound { expr, kind: arg.kind }], Kind::BigInt, clauses);
                 }

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 use super::query::ordinal;
 use super::select::replace;
 use super::{Binder, Bound, Scope, reference};
+use crate::conform::group_key;
 use crate::error::{Error, missing, refuse};
 use crate::kinds::Kind;
 
@@ -129,13 +130,14 @@ impl Binder {
         let mut ids: Vec<String> = Vec::new();
         let mut computed: Vec<Expr> = Vec::new();
         for key in &groups.keys {
-            if let Expr::Column(column) = &key.expr {
+            let by = group_key(key.expr.clone(), &key.kind);
+            if let Expr::Column(column) = &by {
                 ids.push(column.name.clone());
                 replaced.insert(key.expr.clone(), key.expr.clone());
                 continue;
             }
             let id = self.id(&key.kind);
-            computed.push(key.expr.clone().alias(&id));
+            computed.push(by.alias(&id));
             replaced.insert(key.expr.clone(), reference(&id));
             ids.push(id);
         }

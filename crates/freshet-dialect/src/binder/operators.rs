@@ -104,11 +104,6 @@ impl Binder {
         })
     }
 
-    /// What a sort goes by: a zoned time's instant.
-    pub(super) fn sort_key(&self, bound: Bound) -> Expr {
-        if matches!(bound.kind, Kind::Zoned(_)) { crate::conform::instant(bound.expr) } else { bound.expr }
-    }
-
     pub(super) fn binary(&self, op: &BinaryOperator, left: Bound, right: Bound) -> Result<Bound, Error> {
         match op {
             BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply | BinaryOperator::Divide | BinaryOperator::Modulo => {

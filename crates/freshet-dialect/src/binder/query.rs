@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
+use crate::conform::{group_key, order_key};
 use crate::error::{Error, fault, missing, refuse};
 use crate::kinds::{KEY, Kind, common};
 use crate::scalar::{Call, of_values};
@@ -252,8 +253,11 @@ impl Binder {
                 refuse("TYPE_MISMATCH", format!("column {} in {op} query has incompatible types: {}, {}", at + 1, x.kind, y.kind))
             })?;
             let column = self.column(x.name.clone(), vec![], kind.clone());
-            a.push(self.coerce(Bound { expr: reference(&x.id), kind: x.kind.clone() }, &kind)?.expr.alias(&column.id));
-            b.push(self.coerce(Bound { expr: reference(&y.id), kind: y.kind.clone() }, &kind)?.expr.alias(&column.id));
+            for (side, from) in [(&mut a, x), (&mut b, y)] {
+                let expr = self.coerce(Bound { expr: reference(&from.id), kind: from.kind.clone() }, &kind)?.expr;
+                let kept = if op == SetOperator::Union && all { expr } else { group_key(expr, &kind) };
+                side.push(kept.alias(&column.id));
+            }
             columns.push(column);
         }
         if op != SetOperator::Union && columns.iter().any(|column| matches!(column.kind, Kind::Zoned(_))) {
@@ -318,7 +322,7 @@ impl Binder {
         if !bound.kind.is_orderable() {
             return Err(refuse("TYPE_MISMATCH", format!("Type {} is not orderable, and therefore cannot be used in ORDER BY", bound.kind)));
         }
-        let key = if matches!(bound.kind, Kind::Array(_) | Kind::Row(_)) { orderly(bound) } else { self.sort_key(bound) };
+        let key = if matches!(bound.kind, Kind::Array(_) | Kind::Row(_)) { orderly(bound) } else { order_key(bound.expr, &bound.kind) };
         Ok(Sort::new(key, item.options.asc.unwrap_or(true), item.options.nulls_first.unwrap_or(false)))
     }
 

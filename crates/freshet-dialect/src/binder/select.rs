@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::query::ordinal;
 use super::{Binder, Bound, Column, Ctes, Relation, Scope, reference};
+use crate::conform::group_key;
 use crate::error::{Error, missing, refuse};
 use crate::kinds::Kind;
 
@@ -70,19 +71,20 @@ impl Binder {
         }
         (plan, exprs) = self.apply_windows(plan, exprs)?;
 
-        let sort_exprs = exprs.split_off(items.len());
-        let mut columns = Vec::new();
-        let mut projected = Vec::new();
-        for (item, expr) in items.iter_mut().zip(&exprs) {
-            let column = self.column(item.name.take(), vec![], item.bound.kind.clone());
-            projected.push(expr.clone().alias(&column.id));
-            columns.push(column);
-        }
         let distinct = match &select.distinct {
             None | Some(Distinct::All) => false,
             Some(Distinct::Distinct) => true,
             Some(Distinct::On(_)) => return Err(Error::Syntax { message: "DISTINCT ON is not Athena's".to_owned() }),
         };
+        let sort_exprs = exprs.split_off(items.len());
+        let mut columns = Vec::new();
+        let mut projected = Vec::new();
+        for (item, expr) in items.iter_mut().zip(&exprs) {
+            let column = self.column(item.name.take(), vec![], item.bound.kind.clone());
+            let kept = if distinct { group_key(expr.clone(), &column.kind) } else { expr.clone() };
+            projected.push(kept.alias(&column.id));
+            columns.push(column);
+        }
         let mut keys: Vec<Sort> = Vec::new();
         let visible = projected.len();
         for ((bound, expr), item) in sorts.into_iter().zip(sort_exprs).zip(order) {

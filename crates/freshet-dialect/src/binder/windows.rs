@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{self, Expr as Ast, Function, FunctionArgum
 
 use super::calls::arguments;
 use super::{Binder, Bound, Scope, literal, place};
+use crate::conform::{group_key, order_key};
 use crate::error::{Error, missing, refuse};
 use crate::kinds::{Kind, common};
 
@@ -226,7 +227,7 @@ impl Binder {
         let mut partition = Vec::new();
         for ast in &spec.partition_by {
             let bound = self.expr(ast, scope)?;
-            partition.push(self.sort_key(bound));
+            partition.push(order_key(group_key(bound.expr, &bound.kind), &bound.kind));
         }
         let mut order = Vec::new();
         let mut keys = Vec::new();
