@@ -1,7 +1,7 @@
 //! Who bought for how much on which day.
 //!
 //! The unit is the customer-day: several transactions of a day are one purchase. A negative amount is a refund and
-//! no purchase. Days are whole numbers, so that differences are days.
+//! no purchase, and so is one of negative pieces: exports of shops write what came back either way. Days are whole numbers, so that differences are days.
 
 use std::collections::HashMap;
 
@@ -54,13 +54,11 @@ impl Collector {
         };
         self.ledger.has_quantity |= quantity.is_some();
         self.ledger.last_day = self.ledger.last_day.max(day);
-        let bought = amount >= 0.0;
-        self.ledger.purchases[place].push(Purchase {
-            day,
-            amount: amount.max(0.0),
-            quantity: if bought { quantity.unwrap_or_default().max(0.0) } else { 0.0 },
-            refunded: (-amount).max(0.0),
-            bought,
+        let bought = amount >= 0.0 && quantity.is_none_or(|quantity| quantity >= 0.0);
+        self.ledger.purchases[place].push(if bought {
+            Purchase { day, amount, quantity: quantity.unwrap_or_default(), refunded: 0.0, bought }
+        } else {
+            Purchase { day, refunded: amount.abs(), ..Purchase::default() }
         });
     }
 
@@ -147,5 +145,12 @@ mod tests {
         assert_eq!(days, [(10, 2.0, 1.0, true), (20, 12.0, 2.0, true), (30, 0.0, 0.0, false)]);
         assert_eq!(ledger.seen(0, 20).len(), 1);
         assert!(ledger.buys_within(0, 20, 21) && !ledger.buys_within(0, 21, 99), "a refund is no purchase");
+        let mut collector = Collector::default();
+        for (day, amount, pieces) in [(10, 8.0, 2.0), (20, 4.0, -1.0), (30, 0.0, -1.0)] {
+            collector.add("a", day, amount, Some(pieces));
+        }
+        let ledger = collector.finish();
+        let days: Vec<_> = ledger.days(0).iter().map(|day| (day.amount, day.quantity, day.refunded, day.bought)).collect();
+        assert_eq!(days, [(8.0, 2.0, 0.0, true), (0.0, 0.0, 4.0, false), (0.0, 0.0, 0.0, false)]);
     }
 }

@@ -5,10 +5,11 @@
 //! a later row that only the other can read decides, and the text is read again. A row without customer, date or
 //! amount is counted and left out.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use csv::ByteRecord;
-use freshet_ml::delimited::{Number, Rows, listed, number};
+use freshet_ml::delimited::{self, Number, Rows, listed, number};
 use freshet_ml::error::Error as TableError;
 use freshet_ml::moment::{Form, forms_of};
 
@@ -99,7 +100,7 @@ fn gather<R: Read>(first: &[Row], rows: &mut Rows<R>, places: Places, form: Form
         Number::Missing | Number::Infinite | Number::Text => None,
     };
     // A first row without a date is a header.
-    let header = first.first().is_some_and(|(_, row)| text(row, places.date).and_then(|cell| form.day(cell)).is_none());
+    let header = first.first().is_some_and(|(_, row)| text(row, places.date).and_then(|cell| form.day(&cell)).is_none());
     let mut known = first.iter().skip(usize::from(header));
     let mut buffer = ByteRecord::new();
     loop {
@@ -112,13 +113,13 @@ fn gather<R: Read>(first: &[Row], rows: &mut Rows<R>, places: Places, form: Form
         };
         read += 1;
         let date = text(row, places.date);
-        let day = date.and_then(|cell| form.day(cell));
-        if let Some(rival) = rivals.iter().find(|rival| day.is_none() && date.is_some_and(|cell| rival.day(cell).is_some())) {
+        let day = date.as_deref().and_then(|cell| form.day(cell));
+        if let Some(rival) = rivals.iter().find(|rival| day.is_none() && date.as_deref().is_some_and(|cell| rival.day(cell).is_some())) {
             return Ok(Gathered::Rival(*rival));
         }
         let quantity = places.quantity.and_then(|place| amount(row.get(place)));
         if let (Some(customer), Some(day), Some(amount)) = (text(row, places.customer), day, amount(row.get(places.amount))) {
-            collector.add(customer, day_number(day), amount, quantity);
+            collector.add(&customer, day_number(day), amount, quantity);
         } else {
             rejected += 1;
             first_rejected.get_or_insert(line);
@@ -128,16 +129,18 @@ fn gather<R: Read>(first: &[Row], rows: &mut Rows<R>, places: Places, form: Form
 }
 
 /// A cell's text, if there is any.
-fn text(row: &ByteRecord, place: usize) -> Option<&str> {
-    row.get(place).and_then(|cell| std::str::from_utf8(cell).ok()).filter(|cell| !cell.is_empty())
+fn text(row: &ByteRecord, place: usize) -> Option<Cow<'_, str>> {
+    delimited::text(row.get(place)?)
 }
 
 /// Where the columns are, and the ways of writing dates that fit equally well.
 fn places(first: &[Row], columns: &Columns) -> Result<(Places, Vec<Form>), Error> {
     let named = [Some(&columns.customer), Some(&columns.date), Some(&columns.amount), columns.quantity.as_ref()];
-    let header: Vec<String> =
-        first.first().map(|(_, row)| row.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()).unwrap_or_default();
-    let by_name = |name: &String| header.iter().position(|cell| cell == name);
+    let header: Vec<String> = first
+        .first()
+        .map(|(_, row)| row.iter().map(|cell| delimited::text(cell).unwrap_or_default().into_owned()).collect())
+        .unwrap_or_default();
+    let by_name = |name: &String| delimited::place(&header, name);
     let numbers: Option<Vec<usize>> = named.iter().flatten().map(|name| name.parse().ok()).collect();
     // Names that are numbers are names where the header has them.
     let numbers = numbers.filter(|_| named.iter().flatten().any(|name| by_name(name).is_none()));
@@ -161,8 +164,8 @@ fn places(first: &[Row], columns: &Columns) -> Result<(Places, Vec<Form>), Error
             quantity: columns.quantity.as_ref().map(need).transpose()?,
         };
         // The first row may be a header: it has no say, unless it is alone.
-        let dates: Vec<&str> = first[usize::from(first.len() > 1)..].iter().filter_map(|(_, row)| text(row, places.date)).collect();
-        let forms = forms_of(&dates);
+        let dates: Vec<Cow<'_, str>> = first[usize::from(first.len() > 1)..].iter().filter_map(|(_, row)| text(row, places.date)).collect();
+        let forms = forms_of(&dates.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         if !forms.is_empty() {
             return Ok((places, forms));
         }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::digits::{keep, read};
 use crate::isotonic::Isotonic;
 
+/// No offset is farther from 0 than this: odds of one in ten trillion.
+const FARTHEST: f64 = 30.0;
+
 /// How log-odds become a probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -36,6 +39,22 @@ impl Calibration {
             Self::Platt { slope, offset } => probability(slope * log_odds + offset),
             Self::Isotonic(steps) => steps.apply(probability(log_odds)),
         }
+    }
+
+    /// Platt scaling of the same slope with which the mean probability of these log-odds is `rate`; others as they are.
+    #[must_use]
+    pub fn level(self, log_odds: &[f64], rate: f64) -> Self {
+        let Self::Platt { slope, .. } = self else { return self };
+        #[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
+        let mean =
+            |offset: f64| log_odds.iter().map(|input| probability(slope * input + offset)).sum::<f64>() / log_odds.len().max(1) as f64;
+        // The mean rises with the offset.
+        let (mut low, mut high) = (-FARTHEST, FARTHEST);
+        while high - low > 1e-9 {
+            let middle = f64::midpoint(low, high);
+            if mean(middle) < rate { low = middle } else { high = middle }
+        }
+        Self::Platt { slope, offset: keep(f64::midpoint(low, high)) }
     }
 
     /// The calibration's name.
@@ -154,6 +173,21 @@ mod tests {
         assert!(after.brier < before.brier && after.ece < 0.02 && before.ece > 0.1);
         assert_eq!(before.auc, after.auc);
         assert_eq!(ranking(&raw), ranking(&calibrated));
+    }
+
+    #[test]
+    fn a_level_moves_the_mean_to_a_rate_and_keeps_the_slope() {
+        let mut draws = Draws::new(3);
+        let inputs: Vec<f64> = (0..1_000).map(|_| draws.normal() * 2.0).collect();
+        for rate in [0.001, 0.2, 0.9] {
+            let levelled = Calibration::Platt { slope: 0.7, offset: 1.0 }.level(&inputs, rate);
+            let mean = inputs.iter().map(|&input| levelled.apply(input)).sum::<f64>() / 1_000.0;
+            assert!(
+                (mean - rate).abs() < 1e-6 && matches!(levelled, Calibration::Platt { slope, .. } if (slope - 0.7).abs() < f64::EPSILON),
+                "{mean} {rate}"
+            );
+        }
+        assert_eq!(Calibration::None.level(&inputs, 0.2), Calibration::None);
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! Platt-scaled on one half and judged on the other, both ways round, so that the base rate's drift is not what
 //! decides. Candidates come from simple to complex: a logistic regression, the same with the optional features, and
 //! boosted trees. A later one replaces the present one only when its log-loss is lower by more than one standard
-//! error of the difference. Platt scaling is kept if it lowered the Brier score on the halves that it had not seen.
+//! error of the difference. Platt scaling is kept if it lowered the Brier score, by more than one standard error too, on
+//! the halves that it had not seen.
 //!
-//! Then the chosen learner learns again, from training and validation rows together, and keeps the calibration: what
-//! that has measured is how far off a model is one step ahead of its rows, and one step ahead is where the new one is
-//! used. The test rows are looked at once, after all this.
+//! Then the chosen learner learns again, from training and validation rows together. It keeps the slope of the
+//! calibration, and its offset is set so that the mean probability of the validation rows, the newest whose labels are
+//! known, is the share that they have: what has learned from them is half-way there already, and the offset that was
+//! measured without them would go too far. The test rows are looked at once, after all this.
 
 use std::collections::BTreeMap;
 
@@ -89,10 +91,15 @@ pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
     let chosen = chosen.ok_or(Error::NoFeatures)?;
 
     let raw: Vec<f64> = chosen.validation.iter().map(|&answer| probability(answer)).collect();
-    let gain = cross_brier(&chosen.validation, &validate_labels, &halves) - evaluate::brier(&validate_labels, &raw);
-    let calibration = if gain < 0.0 { platt(&chosen.validation, &validate_labels) } else { Calibration::None };
+    let scaled = cross_scaled(&chosen.validation, &validate_labels, &halves);
+    let (gain, standard_error) = paired(&squares(&scaled, &validate_labels), &squares(&raw, &validate_labels));
     let base_rate = keep(count(validate_labels.iter().filter(|&&label| label).count()) / count(validate_labels.len()).max(1.0));
     let (features, learner) = learn_again(labelled, &chosen, options)?;
+    let calibration = if gain < -standard_error {
+        platt(&chosen.validation, &validate_labels).level(&answers(&features, &learner, &validate), base_rate)
+    } else {
+        Calibration::None
+    };
     let choice = Choice { rule: RULE.to_owned(), candidates, chosen: chosen.name.to_owned(), calibration_gain: Some(keep(gain)) };
     let validation = Some(evaluate::judge(&validate_labels, &raw, options));
     judged(labelled, options, Learned { base_rate, choice, validation, features, calibration, learner })
@@ -268,8 +275,9 @@ fn cross_losses(answers: &[f64], labels: &[bool], halves: &[bool]) -> Vec<f64> {
         .collect()
 }
 
-fn cross_brier(answers: &[f64], labels: &[bool], halves: &[bool]) -> f64 {
-    evaluate::brier(labels, &cross_scaled(answers, labels, halves))
+/// Each row's part in the Brier score.
+fn squares(probabilities: &[f64], labels: &[bool]) -> Vec<f64> {
+    probabilities.iter().zip(labels).map(|(probability, &label)| (probability - f64::from(u8::from(label))).powi(2)).collect()
 }
 
 /// The mean difference of two lists and its standard error.

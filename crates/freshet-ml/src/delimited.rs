@@ -1,9 +1,10 @@
 //! Rows of a text table, whatever stands between its cells: a comma, a semicolon, a tab, a bar, or white space.
 //!
 //! What stands between is told from the first lines. Rows are read one by one, so that a table may be larger than
-//! memory. Quoted cells, a byte order mark, and lines that end with CR are taken as they come; what is no text in
-//! UTF-8 at all is refused by its name. Cells are bytes here: what they mean is their reader's to say.
+//! memory. Quoted cells, a byte order mark, and lines that end with CR are taken as they come; what is no text
+//! at all is refused by its name. Cells are bytes here: what they mean is their reader's to say.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 
 use csv::ByteRecord;
@@ -112,7 +113,7 @@ impl<R: Read> Rows<R> {
     }
 }
 
-/// The name of a format that is no text in UTF-8.
+/// The name of a format that is no text of bytes.
 fn foreign(sample: &[u8]) -> Option<&'static str> {
     let known: [(&[u8], &str); 6] = [
         (b"\xFF\xFE", "text in UTF-16"),
@@ -189,10 +190,29 @@ pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
+/// The place of a column: its name as it is, or in other letters where only one column has it.
+pub fn place(names: &[String], column: &str) -> Option<usize> {
+    names.iter().position(|name| name == column).or_else(|| {
+        let mut alike = (0..names.len()).filter(|&place| names[place].eq_ignore_ascii_case(column));
+        alike.next().filter(|_| alike.next().is_none())
+    })
+}
+
+/// A cell's text, which is Latin-1 where it is not UTF-8; `None` where it is empty.
+///
+/// ```
+/// use freshet_ml::delimited::text;
+/// assert_eq!(text(b"M\xFCller").as_deref(), Some("M\u{fc}ller"));
+/// ```
+pub fn text(cell: &[u8]) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(cell).map_or_else(|_| cell.iter().map(|&byte| char::from(byte)).collect(), Cow::Borrowed);
+    (!text.is_empty()).then_some(text)
+}
+
 /// What a cell is, taken as a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
-    /// Nothing: empty, `?`, `NA`, `nan`, `null`.
+    /// Nothing: empty, `?`, `.`, `NA`, `<NA>`, `nan`, `NaT`, `null`, `\N`.
     Missing,
     /// A number.
     Finite(f64),
@@ -214,7 +234,10 @@ pub enum Number {
 pub fn number(cell: &[u8], has_decimal_commas: bool) -> Number {
     let Ok(text) = std::str::from_utf8(cell) else { return Number::Text };
     let text = text.trim();
-    if ["", "?", "-", "na", "n/a", "null", "none", "#n/a"].iter().any(|missing| text.eq_ignore_ascii_case(missing)) {
+    if ["", "?", "-", ".", "na", "n/a", "<na>", "nat", "null", "none", "#n/a", "\\n"]
+        .iter()
+        .any(|missing| text.eq_ignore_ascii_case(missing))
+    {
         return Number::Missing;
     }
     let plain = text.parse().ok().or_else(|| match text {
@@ -264,7 +287,7 @@ fn grouped(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Number, Rows, number};
+    use super::{Number, Rows, number, place};
 
     fn rows(text: &[u8]) -> Vec<(u64, Vec<String>)> {
         let mut rows = Rows::open(text).expect("a table");
@@ -297,6 +320,14 @@ mod tests {
         assert_eq!(rows(b"1,2004-08-06 18:13:50,5\n2,2004-08-06 18:19:41,6\n")[1].1, ["2", "2004-08-06 18:19:41", "6"]);
         assert_eq!(rows(b"only\n1\n2\n")[2].1, ["2"]);
         assert!(rows(b"").is_empty() && rows(b"\n \n").is_empty());
+    }
+
+    #[test]
+    fn a_column_is_found_in_other_letters_where_that_is_clear() {
+        let names = ["Y", "Split", "a", "A"].map(str::to_owned);
+        assert_eq!(["y", "split", "a", "A", "b"].map(|column| place(&names, column)), [Some(0), Some(1), Some(2), Some(3), None]);
+        let both = ["When", "WHEN"].map(str::to_owned);
+        assert_eq!(place(&both, "when"), None);
     }
 
     #[test]
@@ -346,6 +377,9 @@ mod tests {
             ("NaN", false, Number::Missing),
             ("-nan", false, Number::Missing),
             (" ", false, Number::Missing),
+            ("<NA>", false, Number::Missing),
+            ("\\N", true, Number::Missing),
+            (".", true, Number::Missing),
             ("inf", false, Number::Infinite),
             ("-Infinity", false, Number::Infinite),
             ("1e999", false, Number::Infinite),

@@ -1,13 +1,13 @@
 //! A labelled frame from a text table: numeric feature columns, `y` (0 or 1) and `split` (train, val, test).
 //!
-//! A column of text is no feature: it is left out and said. Empty cells, `?`, `NA`, `nan` and `null` are missing; what
+//! A column of text is no feature: it is left out and said. What [`Number::Missing`] says is missing; what
 //! is infinite is missing too, and said.
 
 use std::io::Read;
 
 use csv::ByteRecord;
 
-use crate::delimited::{Number, Rows, listed, number};
+use crate::delimited::{self, Number, Rows, listed, number, text};
 use crate::error::Error;
 use crate::frame::{Column, Frame, Labelled};
 use crate::split::Part;
@@ -55,20 +55,18 @@ pub fn read(source: impl Read, selection: &Selection) -> Result<Reading, Error> 
     let mut rows = Rows::open(source)?;
     let mut record = ByteRecord::new();
     rows.read(&mut record)?;
-    let names: Vec<String> = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let names: Vec<String> = record.iter().map(|name| text(name).unwrap_or_default().into_owned()).collect();
     let missing = |column: &str| Error::MissingColumn { column: column.to_owned(), known: listed(names.iter().map(String::as_str)) };
-    let place = |column: &str| names.iter().position(|name| name == column).ok_or_else(|| missing(column));
+    let place = |column: &str| delimited::place(&names, column).ok_or_else(|| missing(column));
     let (label, split) = (place("y")?, place("split")?);
-    for column in &selection.ignore {
-        place(column)?;
-    }
+    let ignored = selection.ignore.iter().map(|column| place(column)).collect::<Result<Vec<_>, Error>>()?;
     let conditions: Vec<(usize, &str)> =
         selection.conditions.iter().map(|(column, value)| Ok((place(column)?, value.as_str()))).collect::<Result<_, Error>>()?;
 
     let mut columns: Vec<Gathered> = (0..names.len())
         .map(|at| match () {
             () if at == label || at == split => Gathered::Special,
-            () if selection.ignore.contains(&names[at]) => Gathered::Ignored,
+            () if ignored.contains(&at) => Gathered::Ignored,
             () => Gathered::Feature(Vec::new()),
         })
         .collect();
@@ -89,9 +87,11 @@ pub fn read(source: impl Read, selection: &Selection) -> Result<Reading, Error> 
         labels.push(match as_number(cell(label)) {
             Number::Finite(1.0) => true,
             Number::Finite(0.0) => false,
+            _ if cell(label).eq_ignore_ascii_case(b"yes") => true,
+            _ if cell(label).eq_ignore_ascii_case(b"no") => false,
             _ => return Err(Error::UnreadableCell { column: "y".to_owned(), line, expected: "0 or 1" }),
         });
-        parts.push(std::str::from_utf8(cell(split)).ok().and_then(Part::parse).ok_or_else(|| Error::UnreadableCell {
+        parts.push(text(cell(split)).and_then(|split| Part::parse(&split)).ok_or_else(|| Error::UnreadableCell {
             column: "split".to_owned(),
             line,
             expected: "train, val or test",

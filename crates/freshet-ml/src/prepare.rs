@@ -1,8 +1,8 @@
 //! From a frame's columns to numbers of one scale, fitted on training rows alone.
 //!
 //! A skewed feature without negative values goes through a logarithm, a skewed one with negative values through the
-//! inverse hyperbolic sine. Then the median is 0 and the quartile range is that of a normal distribution; where half
-//! of the rows have one value, mean and standard deviation serve. A missing number is the median, and, where
+//! inverse hyperbolic sine. Then the median is 0 and the quartile range is that of a normal distribution, wider where more
+//! than a twentieth of the rows lay beyond the limit; where half of the rows have one value, mean and standard deviation serve. A missing number is the median, and, where
 //! training rows lack it often enough, an input of its own. A category is an input for each kind that is common.
 //! Inputs are kept within `LIMIT`, so that one odd row has no say over all others.
 
@@ -116,7 +116,8 @@ impl Scale {
         ((value - self.centre) / self.spread).clamp(-LIMIT, LIMIT)
     }
 
-    /// Median and quartile range, else mean and deviation; `None` where all values are one.
+    /// Median and quartile range, which is widened until a twentieth of the values at most lie beyond the limit; else mean and
+    /// deviation. `None` where all values are one.
     pub fn fit(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -126,7 +127,14 @@ impl Scale {
         if deviation <= 1e-12 * mean.abs().max(1e-12) {
             return None;
         }
-        let (centre, spread) = if quartiles > deviation / 100.0 { (sorted[last / 2], quartiles) } else { (mean, deviation) };
+        let (centre, spread) = if quartiles > deviation / 100.0 {
+            let centre = sorted[last / 2];
+            let mut away: Vec<f64> = values.iter().map(|value| (value - centre).abs()).collect();
+            away.sort_by(f64::total_cmp);
+            (centre, quartiles.max(away[last * 19 / 20] / LIMIT))
+        } else {
+            (mean, deviation)
+        };
         let mut scale = Self { centre: keep(centre), spread: keep(spread), mean: 0.0 };
         scale.mean = keep(moments(&values.iter().map(|&value| scale.apply(value)).collect::<Vec<_>>()).0);
         Some(scale)

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use chrono::NaiveDateTime;
 use csv::ByteRecord;
-use freshet_ml::delimited::{Number, Rows, listed, number};
+use freshet_ml::delimited::{self, Number, Rows, listed, number};
 use freshet_ml::moment::{Form, forms_of};
 
 use crate::error::Error;
@@ -111,10 +111,10 @@ pub fn read(source: impl Read, columns: &Columns) -> Result<Games, Error> {
     let mut rows = Rows::open(source).map_err(unreadable)?;
     let mut row = ByteRecord::new();
     rows.read(&mut row).map_err(unreadable)?;
-    let names: Vec<String> = row.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let names: Vec<String> = row.iter().map(|name| delimited::text(name).unwrap_or_default().into_owned()).collect();
     let place = |column: &String| {
         let missing = || Error::MissingColumn { column: column.clone(), known: listed(names.iter().map(String::as_str)) };
-        names.iter().position(|name| name == column).ok_or_else(missing)
+        delimited::place(&names, column).ok_or_else(missing)
     };
     let [player, opponent, score, opponent_score, time] = [
         place(&columns.player)?,
@@ -129,13 +129,13 @@ pub fn read(source: impl Read, columns: &Columns) -> Result<Games, Error> {
     let (mut read, has_decimal_commas) = (0, rows.has_decimal_commas());
     while let Some(line) = rows.read(&mut row).map_err(unreadable)? {
         read += 1;
-        let text = |at: usize| row.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).filter(|cell| !cell.is_empty());
+        let text = |at: usize| row.get(at).and_then(delimited::text);
         let points = |at: usize| match number(row.get(at)?, has_decimal_commas) {
             Number::Finite(points) => Some(points),
             Number::Missing | Number::Infinite | Number::Text => None,
         };
         let known = (text(player), text(opponent), points(score), points(opponent_score), text(time));
-        match known {
+        match &known {
             (Some(one), Some(other), Some(first), Some(second), Some(when)) if one != other => {
                 let mut place = |name: &str| {
                     places.get(name).copied().unwrap_or_else(|| {
@@ -145,7 +145,7 @@ pub fn read(source: impl Read, columns: &Columns) -> Result<Games, Error> {
                         place
                     })
                 };
-                timed.push(Game { players: [place(one), place(other)], scores: scores(first, second) }, line, when);
+                timed.push(Game { players: [place(one), place(other)], scores: scores(*first, *second) }, line, when);
             }
             _ => games.reject(line),
         }

@@ -290,13 +290,13 @@ fn floats(op: Operator, kind: &Kind, left: Expr, right: Expr) -> Expr {
     };
     let work: Columns = Arc::new(move |args, rows| {
         let arrays = arrays(args, rows)?;
-        let column = |array: &ArrayRef| -> Vec<Option<f64>> {
-            match array.as_primitive_opt::<Float64Type>() {
-                Some(array) => array.iter().collect(),
-                None => array.as_primitive::<Float32Type>().iter().map(|value| value.map(f64::from)).collect(),
+        let answers = match arrays[0].as_primitive_opt::<Float64Type>() {
+            Some(left) => BooleanArray::from_binary(left, arrays[1].as_primitive::<Float64Type>(), test),
+            None => {
+                let [left, right] = [0, 1].map(|at| arrays[at].as_primitive::<Float32Type>());
+                BooleanArray::from_binary(left, right, |a: f32, b: f32| test(a.into(), b.into()))
             }
         };
-        let answers: BooleanArray = column(&arrays[0]).into_iter().zip(column(&arrays[1])).map(|(a, b)| Some(test(a?, b?))).collect();
         Ok(ColumnarValue::Array(Arc::new(answers)))
     });
     of_columns(&format!("compare {op}"), &kind.to_string(), &Kind::Boolean, work, vec![left, right])

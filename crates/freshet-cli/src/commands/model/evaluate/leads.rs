@@ -19,7 +19,8 @@ use crate::output::{complain, say};
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("data").required(true).args(["frame", "transactions"])),
-    after_help = "Dates may be written in many ways, one a column. A negative amount is a refund. A snapshot looks at what was before its day, and at who \
+    after_help = "Dates may be written in many ways, one a column. A negative amount is a refund, and so are negative pieces; an amount is \
+        the row's own, pieces do not multiply it. A snapshot looks at what was before its day, and at who \
         buys within the horizon from that day on; the horizon of each must end before the next part's snapshot.\n\nExamples:\n  freshet model evaluate lead --frame customers.csv.gz --ignore id --where channel=2 --json\n  freshet model evaluate lead --transactions sales.csv --customer customer_id --date sold_on --amount total \\\n    --horizon-days 30 --train 2025-09-01,2025-10-01 --val 2025-11-01 --test 2025-12-01\n  freshet model evaluate lead --transactions sales.txt --customer 1 --date 2 --amount 4 \\\n    --horizon-days 90 --train 2025-01-01 --val 2025-04-01 --test 2025-07-01"
 )]
 pub(super) struct Arguments {
