@@ -27,7 +27,7 @@ use crate::lake::{Population, Seen, number, summaries, with_bgnbd, with_column};
 use crate::plainly::Plainly;
 use crate::returns::Returns;
 use crate::score::{LeadScore, Occasion, score};
-use crate::shares::{SHARE, Shares};
+use crate::shares::{SHARE, Shares, weights};
 use crate::train::{CUSTOMERS, PROSPECTS};
 
 /// At most so many looks are learned from, chosen on and judged by.
@@ -147,15 +147,12 @@ pub fn learn(course: &Course<'_>, class: Class) -> Result<Option<Lesson>, Error>
     }
     let bgnbd = (class == Class::Customers).then(|| fit(&summaries(&now.frame)).ok()).flatten();
     let rows = frame_of(class, now, bgnbd.as_ref(), course.horizon_days)?;
-    let (frame, origins) = gather(course.looks, class, &rows, course.horizon_days)?;
-    let mut lesson = Lesson { model: taught(course, class, &frame, &rows, 200)?, frame, origins, backtests: Vec::new() };
+    let gathered = gather(course.looks, class, &rows, course.horizon_days)?;
+    let (model, frame) = taught(course, class, &gathered, &rows, 200)?;
+    let mut lesson = Lesson { model, frame, origins: gathered.origins, backtests: Vec::new() };
     if let (Some(bgnbd), Class::Customers) = (bgnbd, class) {
         let numbers = [("bgnbd_r", bgnbd.r), ("bgnbd_alpha", bgnbd.alpha), ("bgnbd_a", bgnbd.a), ("bgnbd_b", bgnbd.b)];
         lesson.model.parameters.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
-    }
-    if lesson.model.choice.chosen == SHARE {
-        // The frame is frozen with the feature that the model gives.
-        lesson.frame = with_shares(&lesson.frame, &lesson.model)?;
     }
     let first = course.looks.len().saturating_sub(BACKTESTS).max(1);
     for end in first..course.looks.len() {
@@ -173,8 +170,10 @@ pub fn learn(course: &Course<'_>, class: Class) -> Result<Option<Lesson>, Error>
     Ok(Some(lesson))
 }
 
-/// A model of gathered rows: learned, or else given. `rows` are those that it will speak of.
-fn taught(course: &Course<'_>, class: Class, frame: &Labelled, rows: &Frame, resamples: usize) -> Result<Model, Error> {
+/// A model of gathered rows, learned or else given, and the frame with the feature that it gives. `rows` are those that it will
+/// speak of.
+fn taught(course: &Course<'_>, class: Class, gathered: &Gathered, rows: &Frame, resamples: usize) -> Result<(Model, Labelled), Error> {
+    let frame = &gathered.frame;
     let options = Options {
         name: class.name().to_owned(),
         kind: class.kind().to_owned(),
@@ -185,32 +184,25 @@ fn taught(course: &Course<'_>, class: Class, frame: &Labelled, rows: &Frame, res
     };
     match choose::train(frame, &options) {
         Err(ModelError::TooFewLabels { .. } | ModelError::EmptyPart { .. } | ModelError::NoFeatures) => {}
-        learned => return Ok(learned?),
+        learned => return Ok((learned?, frame.clone())),
     }
     // Everyone now, or, where nobody is left, those who were.
     let rows = if rows.rows() > 0 { rows } else { frame.frame() };
     let has_bgnbd = number(rows, BGNBD).iter().any(|value| value.is_finite());
     if has_bgnbd {
-        return Ok(given(rows, frame, &options, BGNBD, "too few labels have matured: BG/NBD needs none")?);
+        return Ok((given(rows, frame, &options, BGNBD, "too few labels have matured: BG/NBD needs none")?, frame.clone()));
     }
-    let (learn, labels) = before_test(frame);
-    let shares = Shares::fit(&learn, &labels, Returns::fit(rows, course.horizon_days));
-    let labelled = frame.with_frame(with_column(frame.frame(), SHARE, shares.of(frame.frame()))?)?;
+    let learn: Vec<usize> = (0..frame.labels().len()).filter(|&row| frame.parts()[row] != Part::Test).collect();
+    let labels: Vec<bool> = learn.iter().map(|&row| frame.labels()[row]).collect();
+    let learn_weights: Vec<f64> = learn.iter().map(|&row| gathered.weights[row]).collect();
+    let shares = Shares::fit(&frame.frame().take(&learn), &labels, &learn_weights, Returns::fit(rows, course.horizon_days));
+    // A row of the past has the share that was known of it then.
+    let labelled = frame.with_frame(with_column(frame.frame(), SHARE, shares.weighted(frame.frame(), &gathered.weights))?)?;
     let rows = with_column(rows, SHARE, shares.of(rows))?;
     let rule = "too few labels have matured: the share of earlier leads with the same signs that bought, by how likely they come back to a checkout";
     let mut model = given(&rows, &labelled, &options, SHARE, rule)?;
     model.parameters.extend(shares.parameters());
-    Ok(model)
-}
-
-fn with_shares(frame: &Labelled, model: &Model) -> Result<Labelled, Error> {
-    let shares = Shares::read(&model.parameters).ok_or(ModelError::NoFeatures)?;
-    Ok(frame.with_frame(with_column(frame.frame(), SHARE, shares.of(frame.frame()))?)?)
-}
-
-fn before_test(frame: &Labelled) -> (Frame, Vec<bool>) {
-    let rows: Vec<usize> = (0..frame.labels().len()).filter(|&row| frame.parts()[row] != Part::Test).collect();
-    (frame.frame().take(&rows), rows.iter().map(|&row| frame.labels()[row]).collect())
+    Ok((model, labelled))
 }
 
 /// Of looks in order of time: the newest judges, the one before it is chosen on, all others are learned from.
@@ -229,10 +221,19 @@ fn frame_of(class: Class, population: &Population, bgnbd: Option<&Bgnbd>, horizo
     })
 }
 
+/// The rows of all looks.
+struct Gathered {
+    frame: Labelled,
+    /// Whose they are.
+    origins: Vec<Origin>,
+    /// How likely each was to come back, over those of its look, by what was known then.
+    weights: Vec<f64>,
+}
+
 /// The rows of all looks as one frame, of the columns of `like`.
-fn gather(looks: &[Look], class: Class, like: &Frame, horizon_days: u32) -> Result<(Labelled, Vec<Origin>), Error> {
+fn gather(looks: &[Look], class: Class, like: &Frame, horizon_days: u32) -> Result<Gathered, Error> {
     let mut columns = like.take(&[]).columns().to_vec();
-    let (mut labels, mut parts, mut origins) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut labels, mut parts, mut origins, mut weighed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, look) in looks.iter().enumerate() {
         let population = class.of(&look.seen);
         let bgnbd = (class == Class::Customers).then(|| fit(&summaries(&population.frame)).ok()).flatten();
@@ -244,6 +245,7 @@ fn gather(looks: &[Look], class: Class, like: &Frame, horizon_days: u32) -> Resu
                 (Column::Number(_), Column::Category(_)) | (Column::Category(_), Column::Number(_)) => {}
             }
         }
+        weighed.extend(weights(Returns::fit(&frame, horizon_days).as_ref(), &frame));
         let cut_off = look.snapshot.cut_off().to_string();
         for person in &population.people {
             labels.push(look.buyers.contains(&person.subject));
@@ -251,14 +253,12 @@ fn gather(looks: &[Look], class: Class, like: &Frame, horizon_days: u32) -> Resu
             origins.push(Origin { person: person.subject.clone(), cut_off: cut_off.clone() });
         }
     }
-    Ok((Labelled::new(Frame::new(columns)?, labels, parts)?, origins))
+    Ok(Gathered { frame: Labelled::new(Frame::new(columns)?, labels, parts)?, origins, weights: weighed })
 }
 
 /// The newest look of a course, foretold by those before it.
 fn backtest(course: &Course<'_>, class: Class, rows: &Frame) -> Result<Option<Backtest>, Error> {
-    let (frame, _) = gather(course.looks, class, rows, course.horizon_days)?;
-    let model = taught(course, class, &frame, rows, 0)?;
-    let frame = if model.choice.chosen == SHARE { with_shares(&frame, &model)? } else { frame };
+    let (model, frame) = taught(course, class, &gather(course.looks, class, rows, course.horizon_days)?, rows, 0)?;
     let (test, labels) = frame.part(Part::Test);
     let (Some(metrics), Some(newest)) = (model.metrics.test, course.looks.last()) else {
         return Ok(None);

@@ -53,13 +53,14 @@ fn sign(frame: &Frame, row: usize) -> usize {
 }
 
 impl Shares {
-    /// The shares of rows whose labels are known. A row counts as much as it is likely to come back, over the others.
-    pub fn fit(frame: &Frame, labels: &[bool], returns: Option<Returns>) -> Self {
+    /// The shares of rows whose labels are known. A row counts as much as it was likely to come back, over those of its day
+    /// ([`weights`]); `returns` is what is known now, for rows to come.
+    pub fn fit(frame: &Frame, labels: &[bool], weights: &[f64], returns: Option<Returns>) -> Self {
         let mut counts = [(0.0, 0.0); SIGNS.len()];
-        for (row, &label) in labels.iter().enumerate() {
+        for (row, (&label, weight)) in labels.iter().zip(weights).enumerate() {
             let (positives, rows) = &mut counts[sign(frame, row)];
             *positives += f64::from(u8::from(label));
-            *rows += weight(returns.as_ref(), frame, row);
+            *rows += weight;
         }
         let (positives, rows) = counts.iter().fold((0.0, 0.0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
         let drawn = |positives: f64, rows: f64, towards: f64| keep((positives + WEIGHT * towards) / (rows + WEIGHT));
@@ -69,7 +70,12 @@ impl Shares {
 
     /// Each row's share.
     pub fn of(&self, frame: &Frame) -> Vec<f64> {
-        (0..frame.rows()).map(|row| (self.of_sign[sign(frame, row)] * weight(self.returns.as_ref(), frame, row)).min(MOST)).collect()
+        self.weighted(frame, &weights(self.returns.as_ref(), frame))
+    }
+
+    /// Each row's share, where rows have weights of their own days.
+    pub fn weighted(&self, frame: &Frame, weights: &[f64]) -> Vec<f64> {
+        weights.iter().enumerate().map(|(row, weight)| (self.of_sign[sign(frame, row)] * weight).min(MOST)).collect()
     }
 
     /// The shares by the names that a model file has them under.
@@ -100,13 +106,14 @@ impl Shares {
     }
 }
 
-fn weight(returns: Option<&Returns>, frame: &Frame, row: usize) -> f64 {
-    returns.map_or(1.0, |returns| returns.of(frame, row))
+/// How likely each row comes back, over the others; 1 where nothing is known of it.
+pub fn weights(returns: Option<&Returns>, frame: &Frame) -> Vec<f64> {
+    (0..frame.rows()).map(|row| returns.map_or(1.0, |returns| returns.of(frame, row))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Shares;
+    use super::{Shares, weights};
     use crate::bgnbd::Bgnbd;
     use crate::lake::tests::{Told, seen};
     use crate::returns::Returns;
@@ -118,15 +125,16 @@ mod tests {
             .collect();
         let rows: Vec<Told<'_>> = rows.iter().map(|(name, values)| (name.as_str(), true, values.as_slice())).collect();
         let frame = seen(&rows).expect("people").prospects.frame;
-        let nothing = Shares::fit(&frame, &[], None);
+        let nothing = Shares::fit(&frame, &[], &[], None);
         assert!(nothing.of(&frame).iter().all(|share| (share - 0.05).abs() < 1e-12));
         let labels: Vec<bool> = (0..200).map(|row| row % 4 == 0).collect();
-        let shares = Shares::fit(&frame, &labels, None);
+        let shares = Shares::fit(&frame, &labels, &[1.0; 200], None);
         let of = shares.of(&frame);
         assert!(of[0] > 0.4 && of[0] < 0.5 && of[1] < 0.06 && of[1] > 0.0, "{of:?}");
         assert_eq!(Shares::read(&shares.parameters()), Some(shares));
         let bgnbd = Bgnbd { r: 0.4, alpha: 6.0, a: 0.5, b: 2.0 };
-        let returning = Shares::fit(&frame, &labels, Some(Returns { bgnbd, horizon_days: 10, mean: 0.3, least: 0.05 }));
+        let returns = Returns { bgnbd, horizon_days: 10, mean: 0.3, least: 0.05 };
+        let returning = Shares::fit(&frame, &labels, &weights(Some(&returns), &frame), Some(returns));
         assert!(returning.of(&frame)[0] > returning.of(&frame)[1]);
         assert_eq!(Shares::read(&returning.parameters()), Some(returning));
         assert_eq!(Shares::read(&std::collections::BTreeMap::new()), None);

@@ -163,6 +163,26 @@ fn a_young_shop_speaks_by_bgnbd_of_customers_and_by_shares_of_prospects() {
 }
 
 #[test]
+fn what_is_known_today_moves_no_figure_of_the_past() {
+    for (customers, as_of) in [(1_500, "2024-04-10"), (1_000, "2025-06-01")] {
+        let mut school = school(customers, 60, as_of);
+        let before = Class::ALL.map(|class| taught(&school, class));
+        school.today = look_at(&simulation::shop(customers, number(day("2024-01-01")), 12), school.as_of, 90).0;
+        for (class, before) in Class::ALL.into_iter().zip(before) {
+            let after = taught(&school, class);
+            assert_eq!(after.frame.sha256(), before.frame.sha256(), "{}", class.name());
+            assert_eq!(
+                serde_json::to_string(&after.model.metrics).expect("text"),
+                serde_json::to_string(&before.model.metrics).expect("text")
+            );
+            assert_eq!(after.backtests, before.backtests, "{}", class.name());
+            let is_given = matches!(after.model.learner, Learner::Given { .. });
+            assert!(!is_given || after.model.parameters != before.model.parameters, "today says nothing to {}", class.name());
+        }
+    }
+}
+
+#[test]
 fn the_first_day_has_no_label_and_still_a_score() {
     let mut school = school(300, 40, "2024-03-01");
     school.looks.clear();
