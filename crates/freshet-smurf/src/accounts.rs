@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::evidence::{Evidence, Score, robust_z};
 use crate::lessons::SCORE;
-use crate::review::{Background, MATCHES, Tier, clears, is_audited, say, tier, tier_without_rating};
+use crate::review::{Background, MATCHES, Tier, clears, is_audited, say, tier};
 
 /// The name of the score that needs no labels.
 pub const UNLEARNED: &str = "robust-z-1";
@@ -211,10 +211,7 @@ fn row(
     model: Option<&Model>,
     occasion: &Occasion,
 ) -> SmurfScore {
-    let tier = match &account.rated {
-        Some(evidence) if evidence.games >= MATCHES => tier(evidence, score),
-        Some(_) | None => tier_without_rating(account.matches, score),
-    };
+    let tier = tier(account.matches, account.rated.as_ref(), score);
     let audited = || is_audited(&format!("{}/{}", account.game, account.player_id), account.matches, occasion.seed).then_some(Tier::Audit);
     let tier = tier.or_else(audited);
     let evidence = words(account, score, parts);

@@ -1,7 +1,8 @@
 //! A queue for people who decide: who, how far above the record, what speaks for it, what would clear it.
 //!
 //! Tiers rise: watch; seed anew (give the account the rating that it plays at); look at it. Nobody is in the queue
-//! before five matches, and nobody is looked at before the rating is known well. Whatever the tier, a person decides,
+//! before five matches, and nobody is looked at before the rating is known well, or ten matches have been seen: ratings of
+//! teams take many more to be known. Whatever the tier, a person decides,
 //! and nothing here proposes a sanction. A random slice of the accounts that are not in the queue is audited: without
 //! it nobody would ever learn who was missed.
 
@@ -17,11 +18,14 @@ pub const KNOWN: f64 = 120.0;
 /// The share of other accounts that is audited.
 pub const AUDITED: f64 = 0.01;
 
+/// Deviations that are worth a word.
+const LEAST: f64 = 0.05;
+
 /// Shares of accounts below which an account lies, for each tier, and deviations that the score must reach.
 const WATCHED: (f64, f64) = (0.97, 3.5);
 const SEEDED: (f64, f64) = (0.985, 4.5);
 const REVIEWED: (f64, f64) = (0.99, 4.5);
-/// Matches after which an account that may not be rated is looked at.
+/// Matches that stand in for a rating that is known well.
 const SEEN_WELL: u32 = 10;
 
 /// What is proposed.
@@ -65,9 +69,9 @@ impl Tier {
 pub struct Background {
     /// Its level in the game.
     pub level: Option<u32>,
-    /// Days since it was made.
+    /// Days since its first match here.
     pub days: Option<u32>,
-    /// Mean deviations above role and rank inside matches, by measure.
+    /// Mean deviations above the same role inside matches, by measure.
     pub inside: Vec<(String, f64)>,
     /// Deviations above the declared rank by telemetry.
     pub telemetry: Option<f64>,
@@ -96,29 +100,17 @@ pub struct Entry {
     pub clears: Vec<&'static str>,
 }
 
-/// The tier of an account; `None` where nothing is proposed.
-pub fn tier(evidence: &Evidence, score: &Score) -> Option<Tier> {
+/// The tier of an account after so many matches; `None` where nothing is proposed. Who may not be rated cannot be seeded anew.
+pub fn tier(matches: u32, rated: Option<&Evidence>, score: &Score) -> Option<Tier> {
     let reaches = |bar: (f64, f64)| score.percentile >= bar.0 && score.total >= bar.1;
-    if evidence.games < MATCHES {
-        None
-    } else if reaches(REVIEWED) && evidence.deviation < KNOWN {
-        Some(Tier::Review)
-    } else if reaches(SEEDED) {
-        Some(Tier::ReSeed)
-    } else if reaches(WATCHED) {
-        Some(Tier::Watch)
-    } else {
-        None
-    }
-}
-
-/// The tier of an account that may not be rated: it cannot be seeded anew, and many matches stand in for certainty.
-pub fn tier_without_rating(matches: u32, score: &Score) -> Option<Tier> {
-    let reaches = |bar: (f64, f64)| score.percentile >= bar.0 && score.total >= bar.1;
+    let rated = rated.filter(|evidence| evidence.games >= MATCHES);
+    let is_known = matches >= SEEN_WELL || rated.is_some_and(|evidence| evidence.deviation < KNOWN);
     if matches < MATCHES {
         None
-    } else if reaches(REVIEWED) && matches >= SEEN_WELL {
+    } else if reaches(REVIEWED) && is_known {
         Some(Tier::Review)
+    } else if reaches(SEEDED) && rated.is_some() {
+        Some(Tier::ReSeed)
     } else if reaches(WATCHED) {
         Some(Tier::Watch)
     } else {
@@ -134,7 +126,7 @@ pub fn is_audited(account: &str, matches: u32, seed: u64) -> bool {
 /// An account's row, if it is in the queue or in the audit slice of this seed.
 pub fn review(account: &str, evidence: &Evidence, score: &Score, background: &Background, seed: u64) -> Option<Entry> {
     let audited = || is_audited(account, evidence.games, seed).then_some(Tier::Audit);
-    let tier = tier(evidence, score).or_else(audited)?;
+    let tier = tier(evidence.games, Some(evidence), score).or_else(audited)?;
     Some(Entry {
         account: account.to_owned(),
         tier,
@@ -149,19 +141,21 @@ pub fn review(account: &str, evidence: &Evidence, score: &Score, background: &Ba
 
 /// What speaks for an account whose matches may be rated.
 pub(crate) fn say(evidence: &Evidence, score: &Score, background: &Background) -> Vec<String> {
-    let mut words = vec![
-        format!(
-            "after {} matches plays at {:.0} ± {:.0}, above {:.0} % of accounts after as many; newcomers start at 1500",
-            evidence.games,
-            evidence.rating,
-            2.0 * evidence.deviation,
-            100.0 * score.percentile
-        ),
-        format!(
-            "won {} of {} matches, {:.1} deviations more than a newcomer would against the same opponents",
-            evidence.won, evidence.games, evidence.surprise
-        ),
-    ];
+    let beside = match evidence.surprise {
+        surprise if surprise >= LEAST => format!(", {surprise:.1} deviations more than a newcomer would against the same opponents"),
+        surprise if surprise <= -LEAST => format!(", {:.1} deviations fewer than a newcomer would against the same opponents", -surprise),
+        _ => String::new(),
+    };
+    let won = format!("won {} of {} matches{beside}", evidence.won, evidence.games);
+    let rating = format!(
+        "after {} matches plays at {:.0} ± {:.0}; newcomers start at 1500",
+        evidence.games,
+        evidence.rating,
+        2.0 * evidence.deviation
+    );
+    // A rating that says less than what it is known by comes behind.
+    let is_telling = (evidence.rating - 1500.0).abs() >= evidence.deviation;
+    let mut words = if is_telling { vec![rating, won] } else { vec![won, rating] };
     if evidence.strong_met > 0 {
         words.push(format!(
             "beat {} of {} opponents rated {STRONGER:.0} or more above a newcomer",
@@ -173,15 +167,16 @@ pub(crate) fn say(evidence: &Evidence, score: &Score, background: &Background) -
     }
     let mut inside: Vec<&(String, f64)> = background.inside.iter().filter(|(_, z)| *z >= 1.0).collect();
     inside.sort_by(|a, b| b.1.total_cmp(&a.1));
-    words.extend(inside.into_iter().take(3).map(|(measure, z)| format!("{measure} {z:.1} deviations above its role and rank")));
+    words.extend(inside.into_iter().take(3).map(|(measure, z)| format!("{measure} {z:.1} deviations above the same role")));
     if let Some(z) = background.telemetry.filter(|z| *z >= 1.0) {
         words.push(format!("telemetry {z:.1} deviations above honest accounts of the declared rank"));
     }
     if let Some(level) = background.level {
-        words.push(format!("account level {level}"));
+        words.push(format!("account level {level} in its first match here"));
     }
+    words.push(format!("stands above {:.0} % of accounts", 100.0 * score.percentile));
     if let Some(days) = background.days {
-        words.push(format!("account is {days} days old"));
+        words.push(format!("first seen {days} days ago"));
     }
     words
 }
@@ -201,7 +196,7 @@ pub(crate) fn clears(tier: Tier) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Background, Tier, review, tier, tier_without_rating};
+    use super::{Background, Tier, review, tier};
     use crate::evidence::{Evidence, Score, first_games, score};
     use crate::simulation::{duels, strengths};
 
@@ -225,15 +220,18 @@ mod tests {
 
     #[test]
     fn tiers_rise_and_ask_for_matches_and_certainty() {
-        assert_eq!(tier(&evidence(4, 90.0), &scored(9.0, 1.0)), None, "too few matches");
-        assert_eq!(tier(&evidence(8, 200.0), &scored(9.0, 1.0)), Some(Tier::ReSeed), "the rating is not known well");
-        assert_eq!(tier(&evidence(20, 100.0), &scored(9.0, 1.0)), Some(Tier::Review));
-        assert_eq!(tier(&evidence(20, 100.0), &scored(3.6, 0.975)), Some(Tier::Watch));
-        assert_eq!(tier(&evidence(20, 100.0), &scored(1.0, 1.0)), None, "first of a level crowd");
-        assert_eq!(tier(&evidence(20, 100.0), &scored(9.0, 0.5)), None);
-        assert_eq!(tier_without_rating(4, &scored(9.0, 1.0)), None);
-        assert_eq!(tier_without_rating(8, &scored(9.0, 1.0)), Some(Tier::Watch), "not seen well");
-        assert_eq!(tier_without_rating(10, &scored(9.0, 1.0)), Some(Tier::Review));
+        let of = |games, deviation, score: Score| tier(games, Some(&evidence(games, deviation)), &score);
+        assert_eq!(of(4, 90.0, scored(9.0, 1.0)), None, "too few matches");
+        assert_eq!(of(8, 200.0, scored(9.0, 1.0)), Some(Tier::ReSeed), "the rating is not known well");
+        assert_eq!(of(8, 100.0, scored(9.0, 1.0)), Some(Tier::Review));
+        assert_eq!(of(10, 340.0, scored(9.0, 1.0)), Some(Tier::Review), "as ratings of teams are after ten matches");
+        assert_eq!(of(20, 100.0, scored(3.6, 0.975)), Some(Tier::Watch));
+        assert_eq!(of(20, 100.0, scored(1.0, 1.0)), None, "first of a level crowd");
+        assert_eq!(of(20, 100.0, scored(9.0, 0.5)), None);
+        assert_eq!(tier(4, None, &scored(9.0, 1.0)), None);
+        assert_eq!(tier(8, None, &scored(9.0, 1.0)), Some(Tier::Watch), "not seen well");
+        assert_eq!(tier(10, None, &scored(9.0, 1.0)), Some(Tier::Review));
+        assert_eq!(tier(8, Some(&evidence(2, 300.0)), &scored(9.0, 1.0)), Some(Tier::Watch), "hardly rated");
     }
 
     #[test]

@@ -58,9 +58,9 @@ const FEATURES: [[&str; 4]; 13] = [
     ["win_rate", "share of matches won", "wins", "won {value} of the matches (1 is all)"],
     [
         "strata_z",
-        "mean robust z-score inside matches against role and rank",
+        "mean deviations inside matches above the same role",
         "inside matches",
-        "{value} deviations above role and rank inside matches",
+        "{value} deviations above the same role inside matches",
     ],
     [
         "ladder_z",
