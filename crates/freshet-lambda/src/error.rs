@@ -108,7 +108,7 @@ pub enum Error {
         file: String,
     },
     /// There is nobody to learn about.
-    #[error("train the {kind} model: the lake knows nobody by {as_of}")]
+    #[error("train the {kind} model: the lake knows nobody by the end of {as_of}; --as-of takes a later day, today included")]
     Nobody {
         /// The kind.
         kind: &'static str,

@@ -4,8 +4,8 @@
 //! files in the lake's bucket, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads,
 //! [`smurf`] that of accounts.
 //!
-//! Safe to run twice: a version's name is a hash of what it was trained on, and a row of scores is identified by its subject and
-//! day, so that the compactor stores it once.
+//! Safe to run twice: a version's name is a hash of what it was trained on, a day that was scored whole is scored no more, and a
+//! row of scores is identified by its subject and day, so that the compactor stores it once whatever was cut off.
 
 pub mod ask;
 mod drift;
@@ -14,6 +14,7 @@ pub mod lead;
 pub mod shelf;
 pub mod smurf;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -21,6 +22,7 @@ use freshet_ml::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::objects;
 
 /// What a scorer works with: clients, and where things are.
 #[derive(Debug, Clone)]
@@ -86,7 +88,7 @@ pub struct Job {
     pub kind: Kind,
     /// What to do.
     pub job: Work,
-    /// The day, as `2026-06-01`; today where there is none.
+    /// The day, as `2026-06-01`; where there is none, today is scored, and trained on what was known by the end of yesterday.
     #[serde(default)]
     pub as_of: Option<String>,
     /// How far ahead a training asks.
@@ -118,11 +120,19 @@ fn usual_horizon() -> u32 {
     30
 }
 
+/// The day of a job that names none: scores are of today, and a training looks at days that are over, so that it can be repeated.
+pub fn usual_day(job: Work, today: NaiveDate) -> NaiveDate {
+    match job {
+        Work::Score => today,
+        Work::Train => today.pred_opt().unwrap_or(today),
+    }
+}
+
 /// Does a job and says what it did.
 pub async fn run_job(desk: &Desk, job: &Job, now: SystemTime) -> Result<serde_json::Value, Error> {
     let as_of: NaiveDate = match &job.as_of {
         Some(day) => day.parse().map_err(|_| Error::MalformedEvent { name: "as_of", form: "2026-06-01" })?,
-        None => DateTime::<Utc>::from(now).date_naive(),
+        None => usual_day(job.job, DateTime::<Utc>::from(now).date_naive()),
     };
     let said = match (job.kind, job.job) {
         (Kind::Lead, Work::Score) => serde_json::to_value(lead::score(desk, &Scoring { as_of, version: None }).await?),
@@ -134,4 +144,16 @@ pub async fn run_job(desk: &Desk, job: &Job, now: SystemTime) -> Result<serde_js
         (Kind::Smurf, Work::Train) => serde_json::to_value(smurf::train(desk, &smurf::Training { as_of, seed: 1 }).await?),
     };
     said.map_err(Error::models("say what was done"))
+}
+
+/// The versions of tables that a training reads, by their logs: where its features come from.
+async fn table_versions(desk: &Desk, tables: &[&str]) -> Result<BTreeMap<String, i64>, Error> {
+    let mut versions = BTreeMap::new();
+    for table in tables {
+        let prefix = format!("tables/{table}/_delta_log/");
+        let logged = objects::list(&desk.s3, &desk.bucket, &prefix).await?;
+        let version = logged.iter().filter_map(|(key, _)| key.strip_prefix(&prefix)?.strip_suffix(".json")?.parse::<i64>().ok()).max();
+        versions.extend(version.map(|version| ((*table).to_owned(), version)));
+    }
+    Ok(versions)
 }

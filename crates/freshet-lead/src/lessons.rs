@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use freshet_ml::choose;
 use freshet_ml::error::Error as ModelError;
 use freshet_ml::frame::{Column, Frame, Labelled};
-use freshet_ml::frozen::Origin;
+use freshet_ml::frozen::{Origin, window};
 use freshet_ml::given::given;
 use freshet_ml::metrics::roc_auc;
 use freshet_ml::model::Model;
@@ -100,11 +100,11 @@ impl Class {
         }
     }
 
-    /// The one feature that a ranking without any model would take: fewer days are better.
-    fn baseline(self) -> &'static str {
+    /// The one feature that a ranking without any model would take, and its name in words: fewer days are better.
+    fn baseline(self) -> (&'static str, &'static str) {
         match self {
-            Self::Customers => "recency",
-            Self::Prospects => "lead_age",
+            Self::Customers => ("recency", "recency"),
+            Self::Prospects => ("lead_age", "days since the first sign"),
         }
     }
 }
@@ -120,6 +120,8 @@ pub struct Lesson {
     pub origins: Vec<Origin>,
     /// Cut-offs of the past, each foretold by what was known before it; the oldest first.
     pub backtests: Vec<Backtest>,
+    /// What backtests compare with.
+    pub baseline: &'static str,
 }
 
 /// The cut-offs of looks at a lake that has known people for so many days: the oldest first, each with its labels matured on
@@ -149,7 +151,7 @@ pub fn learn(course: &Course<'_>, class: Class) -> Result<Option<Lesson>, Error>
     let rows = frame_of(class, now, bgnbd.as_ref(), course.horizon_days)?;
     let gathered = gather(course.looks, class, &rows, course.horizon_days)?;
     let (model, frame) = taught(course, class, &gathered, &rows, 200)?;
-    let mut lesson = Lesson { model, frame, origins: gathered.origins, backtests: Vec::new() };
+    let mut lesson = Lesson { model, frame, origins: gathered.origins, backtests: Vec::new(), baseline: class.baseline().1 };
     if let (Some(bgnbd), Class::Customers) = (bgnbd, class) {
         let numbers = [("bgnbd_r", bgnbd.r), ("bgnbd_alpha", bgnbd.alpha), ("bgnbd_a", bgnbd.a), ("bgnbd_b", bgnbd.b)];
         lesson.model.parameters.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
@@ -159,13 +161,10 @@ pub fn learn(course: &Course<'_>, class: Class) -> Result<Option<Lesson>, Error>
         let past = Course { looks: &course.looks[..=end], ..*course };
         lesson.backtests.extend(backtest(&past, class, &rows)?);
     }
-    let judged = usize::from(lesson.frame.parts().contains(&Part::Test));
-    let window = &course.looks[..course.looks.len().saturating_sub(judged)];
     let training = &mut lesson.model.training;
     training.as_of = Some(course.as_of);
     training.horizon_days = Some(course.horizon_days);
-    training.window_from = window.first().map(|look| look.snapshot.cut_off());
-    training.window_to = window.last().map(|look| look.snapshot.cut_off());
+    (training.window_from, training.window_to) = window(&lesson.frame, &lesson.origins).unzip();
     training.table_versions.clone_from(course.table_versions);
     Ok(Some(lesson))
 }
@@ -266,7 +265,7 @@ fn backtest(course: &Course<'_>, class: Class, rows: &Frame) -> Result<Option<Ba
     let probabilities: Vec<f64> = model.score(&test)?.iter().map(|score| score.probability).collect();
     #[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
     let foretold = probabilities.iter().sum::<f64>() / probabilities.len().max(1) as f64;
-    let days: Vec<f64> = number(&test, class.baseline()).iter().map(|days| -days).collect();
+    let days: Vec<f64> = number(&test, class.baseline().0).iter().map(|days| -days).collect();
     Ok(Some(Backtest {
         cut_off: newest.snapshot.cut_off().to_string(),
         rows: metrics.rows,

@@ -145,6 +145,10 @@ pub(crate) fn judged(labelled: &Labelled, options: &Options, learned: Learned) -
         learner: learned.learner,
     };
     evaluate::judge_on_test(&mut model, labelled, options)?;
+    // The newest labels that are known say what is usual now; they had no say before they judged.
+    if let Some(test) = &model.metrics.test {
+        model.base_rate = test.base_rate;
+    }
     Ok(model)
 }
 

@@ -181,9 +181,15 @@ fn unreadable(line: u64, source: csv::Error) -> Error {
     Error::UnreadableTable { line, source }
 }
 
-/// Names of columns for a message, not too many.
+/// Names of columns for a message, not too many. A first line of values is not told: they may be a person's.
 pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut names: Vec<&str> = names.take(NAMES + 1).collect();
+    let is_value = |name: &&str| {
+        name.contains('@') || matches!(number(name.as_bytes(), true), Number::Finite(_)) || name.parse::<chrono::NaiveDate>().is_ok()
+    };
+    if names.iter().any(is_value) {
+        return "none: the first line holds values, and no names".to_owned();
+    }
     if names.len() > NAMES {
         names[NAMES] = "…";
     }
@@ -287,7 +293,7 @@ fn grouped(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Number, Rows, number, place};
+    use super::{Number, Rows, listed, number, place};
 
     fn rows(text: &[u8]) -> Vec<(u64, Vec<String>)> {
         let mut rows = Rows::open(text).expect("a table");
@@ -328,6 +334,14 @@ mod tests {
         assert_eq!(["y", "split", "a", "A", "b"].map(|column| place(&names, column)), [Some(0), Some(1), Some(2), Some(3), None]);
         let both = ["When", "WHEN"].map(str::to_owned);
         assert_eq!(place(&both, "when"), None);
+    }
+
+    #[test]
+    fn a_first_line_of_values_is_not_told() {
+        assert_eq!(listed(["when", "who"].into_iter()), "when, who");
+        for values in [["ada@example.com", "x"], ["Ada", "12.50"], ["Ada", "2026-01-02"]] {
+            assert!(!listed(values.into_iter()).contains(values[0]), "{values:?}");
+        }
     }
 
     #[test]

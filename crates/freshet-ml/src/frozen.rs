@@ -7,6 +7,8 @@
 
 use std::io::Read;
 
+use chrono::NaiveDate;
+
 use crate::error::Error;
 use crate::frame::{Column, Frame, Labelled};
 use crate::split::Part;
@@ -24,6 +26,14 @@ pub struct Origin {
     pub person: String,
     /// The cut-off, as `2026-03-01`.
     pub cut_off: String,
+}
+
+/// The first and the last cut-off of the rows that a model learned from: all but those that judge.
+pub fn window(labelled: &Labelled, origins: &[Origin]) -> Option<(NaiveDate, NaiveDate)> {
+    let learned = origins.iter().zip(labelled.parts()).filter(|(_, part)| **part != Part::Test);
+    let mut days: Vec<NaiveDate> = learned.filter_map(|(origin, _)| origin.cut_off.parse().ok()).collect();
+    days.sort_unstable();
+    Some((*days.first()?, *days.last()?))
 }
 
 /// Writes a frame; `origins` has one entry a row.

@@ -1,7 +1,7 @@
 //! Whether a new model takes the place of the present one: only if it does better on the newest rows whose labels are known.
 //!
 //! Better is a lower mean log-loss of the calibrated probabilities on the same rows, by both. Neither has learned from
-//! them: they are the new training's test rows, and the present model is older.
+//! them: they are the new training's test rows, and a candidate that is older than the present model is not compared.
 
 use serde::Serialize;
 
@@ -32,6 +32,11 @@ impl Comparison {
     pub fn and(self, other: Self) -> Self {
         Self { rows: self.rows + other.rows, present: self.present + other.present, candidate: self.candidate + other.candidate }
     }
+}
+
+/// Whether a model knows less than the present one, which may then have learned from the rows that are to judge both.
+pub fn is_older(candidate: &Model, present: &Model) -> bool {
+    candidate.training.as_of < present.training.as_of
 }
 
 /// Judges both models on the same rows, each on a frame of the features that it knows.

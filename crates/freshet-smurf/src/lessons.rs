@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use freshet_ml::frame::{Column, Frame, Labelled};
-use freshet_ml::frozen::Origin;
+use freshet_ml::frozen::{Origin, window};
 use freshet_ml::metrics::roc_auc;
 use freshet_ml::model::Model;
 use freshet_ml::options::Options;
@@ -69,8 +69,7 @@ pub fn learn(looks: &[Look], verdicts: &[Verdict], as_of: NaiveDate, seed: u64) 
     let options = verdicts::options(verdicts::KIND, seed);
     let mut model = verdicts::train(&frame, &options)?;
     model.training.as_of = Some(as_of);
-    model.training.window_from = looks.iter().map(|look| look.cut_off).min();
-    model.training.window_to = looks.iter().map(|look| look.cut_off).max();
+    (model.training.window_from, model.training.window_to) = window(&frame, &origins).unzip();
     let backtests = backtests(&frame, &origins, &options)?;
     Ok(Lesson { model, frame, origins, backtests })
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
 use clap::Args;
-use freshet_lambda::scorer::Scoring;
 use freshet_lambda::scorer::lead::{self, ScoreReport};
 use freshet_lambda::scorer::smurf;
+use freshet_lambda::scorer::{Scoring, Work};
 use freshet_schema::Contract;
 
 use super::model::Kind;
@@ -18,7 +18,7 @@ use crate::{environment, stack};
 /// Arguments of `freshet score`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A day's scores are written once: running it again changes nothing, with another model neither.\n\nExamples:\n  freshet score lead\n  freshet score lead --as-of 2026-06-01\n  freshet query lead_list --param day=2026-06-01\n  freshet score smurf && freshet query smurf_review_queue"
+    after_help = "A day is scored once: running it again changes nothing, whatever came in since, and with another model neither.\n\nExamples:\n  freshet score lead\n  freshet score lead --as-of 2026-06-01\n  freshet query lead_list --param day=2026-06-01\n  freshet score smurf && freshet query smurf_review_queue"
 )]
 pub(crate) struct Arguments {
     /// What to score.
@@ -39,16 +39,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let as_of = day(arguments.as_of)?;
+    let as_of = day(arguments.as_of, Work::Score)?;
     let desk = environment::desk().await?;
-    let (mut shown, landed, words) = match arguments.kind {
+    let (mut shown, (landed, was_there), words) = match arguments.kind {
         Kind::Lead => {
             let report = lead::score(&desk, &Scoring { as_of, version: arguments.version }).await?;
-            (serde_json::to_value(&report)?, report.landed, leads(&report))
+            (serde_json::to_value(&report)?, (report.landed, report.was_there), leads(&report))
         }
         Kind::Smurf => {
             let report = smurf::score(&desk, &Scoring { as_of, version: arguments.version }).await?;
-            (serde_json::to_value(&report)?, report.landed, accounts(&report))
+            (serde_json::to_value(&report)?, (report.landed, report.was_there), accounts(&report))
         }
     };
     let compacted = if arguments.no_compact || landed == 0 { None } else { Some(compact().await?) };
@@ -58,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     } else {
         say(&words);
         match compacted {
+            None if was_there => say(&format!("nothing changed: {as_of} was scored before")),
             Some(compacted) => say(&format!("{} new rows, {} were there already", compacted.rows, compacted.duplicates)),
             None => say("the scores are in the landing zone: the next compaction stores them"),
         }

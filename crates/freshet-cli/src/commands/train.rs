@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use chrono::NaiveDate;
 use clap::Args;
-use freshet_lambda::scorer::{TrainReport, lead, smurf};
+use freshet_lambda::scorer::{TrainReport, Work, lead, smurf, usual_day};
 
 use super::model::{Kind, figures};
 use crate::environment;
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// What to train.
     #[arg(value_enum)]
     kind: Kind,
-    /// Only what had been received by the end of this day (UTC) is used; today where it is left out.
+    /// Only what had been received by the end of this day (UTC) is used; yesterday where it is left out, since today is not over.
     #[arg(long, value_name = "DAY")]
     as_of: Option<NaiveDate>,
     /// lead: how many days ahead the probability asks.
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let as_of = day(arguments.as_of)?;
+    let as_of = day(arguments.as_of, Work::Train)?;
     let desk = environment::desk().await?;
     let report = match arguments.kind {
         Kind::Lead => {
@@ -52,10 +52,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The day that was asked for, or today; none that is not over can be looked back from.
-pub(crate) fn day(asked: Option<NaiveDate>) -> Result<NaiveDate> {
+/// The day that was asked for, or the usual one; none that has not begun can be looked back from.
+pub(crate) fn day(asked: Option<NaiveDate>, job: Work) -> Result<NaiveDate> {
     let today = chrono::DateTime::from_timestamp_millis(crate::stack::now().0).unwrap_or_default().date_naive();
-    let day = asked.unwrap_or(today);
+    let day = asked.unwrap_or_else(|| usual_day(job, today));
     ensure!(day <= today, "look at {day}: it has not begun, and what happens until then would be missing");
     Ok(day)
 }

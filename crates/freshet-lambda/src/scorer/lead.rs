@@ -13,7 +13,7 @@ use freshet_lead::score::{LeadScore, Occasion};
 use freshet_ml::frame::{Frame, Labelled};
 use freshet_ml::model::{Learner, Model};
 use freshet_ml::split::Part;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::drift::{self, Compared};
@@ -32,7 +32,7 @@ pub const TABLE: &str = "lead_scores";
 const SEED: u64 = 1;
 
 /// What a scoring did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScoreReport {
     /// The day.
     pub as_of: String,
@@ -48,9 +48,12 @@ pub struct ScoreReport {
     pub unspoken: usize,
     /// Objects put into the landing zone, for the compactor.
     pub landed: u64,
+    /// Whether the day was scored before, so that nothing was done.
+    pub was_there: bool,
 }
 
-/// Scores everyone of a day. A second run for a day lands rows that the table has already: the compactor keeps the first.
+/// Scores everyone of a day, once: a day that was scored stays as it is, whatever has come in late and whatever version is asked.
+/// A run that was cut off is begun again, and the compactor keeps the first row of each person.
 pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error> {
     let shelf = Shelf::new(&desk.s3, &desk.bucket, KIND);
     let version = match &scoring.version {
@@ -58,6 +61,10 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
         None => shelf.current().await?.ok_or(Error::NoModel { kind: KIND })?.version,
     };
     let models = shelf.models(&version).await?;
+    let as_of = scoring.as_of.to_string();
+    if let Some(report) = shelf.scored::<ScoreReport>(&as_of).await? {
+        return Ok(ScoreReport { landed: 0, was_there: true, ..report });
+    }
     let seen = features(desk, scoring.as_of, scoring.as_of).await?;
     let mut landing = Landing::new(&desk.s3, &desk.bucket, TABLE);
     let mut drifted = Landing::new(&desk.s3, &desk.bucket, drift::TABLE);
@@ -81,7 +88,6 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
             probabilities.push(score.probability);
         }
         counts[usize::from(class == Class::Prospects)] = probabilities.len();
-        let as_of = scoring.as_of.to_string();
         if let Some(frozen) = shelf.frame(&version, class.name(), model).await?.filter(|_| !probabilities.is_empty()) {
             for row in drift_rows(model, &as_of, &frozen, &frame, &probabilities)? {
                 drifted.push(&as_of, row).await?;
@@ -89,16 +95,13 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
         }
     }
     let landed = landing.finish().await? + drifted.finish().await?;
-    tracing::info!(as_of = %scoring.as_of, version, customers = counts[0], prospects = counts[1], unspoken, "scored leads");
-    Ok(ScoreReport {
-        as_of: scoring.as_of.to_string(),
-        version,
-        horizon_days,
-        customers: counts[0],
-        prospects: counts[1],
-        unspoken,
-        landed,
-    })
+    tracing::info!(as_of, version, customers = counts[0], prospects = counts[1], unspoken, "scored leads");
+    let [customers, prospects] = counts;
+    let report = ScoreReport { as_of, version, horizon_days, customers, prospects, unspoken, landed, was_there: false };
+    if landed > 0 {
+        shelf.note_scored(&report.as_of, &report).await?;
+    }
+    Ok(report)
 }
 
 /// How far the people of a day are from those of the training.

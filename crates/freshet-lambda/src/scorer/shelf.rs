@@ -1,5 +1,5 @@
 //! The shelf of models in the lake's bucket: `models/<kind>/<version>/` holds a version's files, `models/<kind>/current.json`
-//! names the one that scores.
+//! names the one that scores, and `models/<kind>/scored-<day>.json` says what the scoring of a day did.
 //!
 //! A version's name is a hash of what it was trained on, so that a training that is run again writes what is there already.
 //! Its model files are the `.json` ones; beside each lies the frozen frame (`<part>.csv.gz`).
@@ -12,6 +12,7 @@ use freshet_ingest::transform::LandingObject;
 use freshet_ml::frame::Labelled;
 use freshet_ml::frozen;
 use freshet_ml::model::Model;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -21,7 +22,7 @@ use crate::objects;
 pub const PREFIX: &str = "models/";
 /// The name of the file that names a kind's version.
 const CURRENT: &str = "current.json";
-/// The version of that file.
+/// Its version.
 const CURRENT_FORMAT: u32 = 1;
 
 /// The shelf of one kind of models: `lead`, `smurf`.
@@ -42,6 +43,11 @@ pub struct Current {
     pub version: String,
     /// Why it was promoted.
     pub reason: String,
+}
+
+/// The name of the file that says what the scoring of a day did.
+fn scored(day: &str) -> String {
+    format!("scored-{day}.json")
 }
 
 /// A version's models, by the names of their parts: `customers`, `prospects`; `model` where there is one.
@@ -114,7 +120,9 @@ impl<'a> Shelf<'a> {
             return Ok(None);
         };
         let (labelled, _) = frozen::read(GzDecoder::new(bytes.as_slice())).map_err(|_| Error::DamagedModel { file: file.clone() })?;
-        let is_whole = labelled.sha256() == model.training.frame_sha256 || model.training.erased_rows > 0;
+        // An erasure takes rows out of the frame before the model file says so.
+        let is_erased = model.training.erased_rows > 0 || labelled.labels().len() < model.training.frame_rows;
+        let is_whole = is_erased || labelled.sha256() == model.training.frame_sha256;
         if is_whole { Ok(Some(labelled)) } else { Err(Error::DamagedModel { file }) }
     }
 
@@ -136,6 +144,21 @@ impl<'a> Shelf<'a> {
             }
         }
         Ok(noted)
+    }
+
+    /// What was said of the scoring of a day; none before it was scored whole.
+    pub async fn scored<T: DeserializeOwned>(&self, day: &str) -> Result<Option<T>, Error> {
+        let file = scored(day);
+        let Some(bytes) = objects::get(self.s3, self.bucket, &self.key(&file)).await? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::DamagedModel { file })
+    }
+
+    /// Notes that a day was scored whole: its rows are in the landing zone, and no other run adds to them.
+    pub async fn note_scored(&self, day: &str, report: &impl Serialize) -> Result<(), Error> {
+        let body = serde_json::to_vec_pretty(report).map_err(Error::models("say what was scored"))?;
+        objects::put(self.s3, self.bucket, LandingObject { key: self.key(&scored(day)), body }).await
     }
 
     /// The version that scores; none before the first training.

@@ -2,8 +2,7 @@
 //!
 //! Without verdicts nothing is learned and the robust score speaks; [`train`] learns once there are enough.
 //! `smurf_levels` says what each account's first matches look like beside the same role, in aggregates alone;
-//! `smurf_organised_matches` lists the matches that may be rated, in order of time. A day that is scored again gives
-//! rows of the same ids, which the table has already.
+//! `smurf_organised_matches` lists the matches that may be rated, in order of time. A day is scored once.
 
 mod train;
 
@@ -14,7 +13,7 @@ use freshet_ml::model::Model;
 use freshet_ml::split::Part;
 use freshet_smurf::accounts::{self, Account, Occasion, SmurfScore, UNLEARNED};
 use freshet_smurf::teams::{TeamGame, TeamOutcome, first_matches};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::drift::{self, Compared, probabilities};
@@ -49,7 +48,7 @@ const MEASURES: [(&str, &str); 6] = [
 ];
 
 /// What a scoring did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScoreReport {
     /// The day.
     pub as_of: String,
@@ -58,35 +57,47 @@ pub struct ScoreReport {
     /// Accounts with matches enough: as many rows were landed.
     pub accounts: usize,
     /// Accounts by tier.
-    pub tiers: BTreeMap<&'static str, usize>,
+    pub tiers: BTreeMap<String, usize>,
     /// Matches that an organiser ran, and that were rated.
     pub rated_matches: usize,
     /// Objects put into the landing zone, for the compactor.
     pub landed: u64,
+    /// Whether the day was scored before, so that nothing was done.
+    pub was_there: bool,
 }
 
-/// Scores all accounts of a day, by the score without labels where no version is current. A second run for a day lands rows that
-/// the table has already: the compactor keeps the first.
+/// Scores all accounts of a day, by the score without labels where no version is current. A day that was scored stays as it is, as
+/// it does for leads.
 pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error> {
     let (version, model) = model(desk, scoring.version.as_deref()).await?;
+    let shelf = Shelf::new(&desk.s3, &desk.bucket, KIND);
+    let as_of = scoring.as_of.to_string();
+    if let Some(report) = shelf.scored::<ScoreReport>(&as_of).await? {
+        return Ok(ScoreReport { landed: 0, was_there: true, ..report });
+    }
     let known = gather(desk, scoring.as_of, scoring.as_of).await?;
-    let occasion = Occasion { as_of: scoring.as_of.to_string(), seed: seed_of(scoring.as_of) };
+    let occasion = Occasion { as_of: as_of.clone(), seed: seed_of(scoring.as_of) };
     let rows = accounts::score(&known.accounts, model.as_ref(), &occasion).map_err(Error::models("score accounts"))?;
     let mut tiers = BTreeMap::new();
     let mut landing = Landing::new(&desk.s3, &desk.bucket, TABLE);
     for row in &rows {
-        *tiers.entry(row.tier).or_default() += 1;
+        *tiers.entry(row.tier.to_owned()).or_default() += 1;
         landing.push(&row.as_of, columns(row)).await?;
     }
     let mut drifted = Landing::new(&desk.s3, &desk.bucket, drift::TABLE);
     if let Some(model) = &model {
         for row in drift_rows(desk, &version, model, &known.accounts, &rows).await? {
-            drifted.push(&scoring.as_of.to_string(), row).await?;
+            drifted.push(&as_of, row).await?;
         }
     }
     let landed = landing.finish().await? + drifted.finish().await?;
-    tracing::info!(as_of = %scoring.as_of, version, accounts = rows.len(), rated_matches = known.rated_matches, "scored accounts");
-    Ok(ScoreReport { as_of: scoring.as_of.to_string(), version, accounts: rows.len(), tiers, rated_matches: known.rated_matches, landed })
+    tracing::info!(as_of, version, accounts = rows.len(), rated_matches = known.rated_matches, "scored accounts");
+    let (accounts, rated_matches) = (rows.len(), known.rated_matches);
+    let report = ScoreReport { as_of, version, accounts, tiers, rated_matches, landed, was_there: false };
+    if landed > 0 {
+        shelf.note_scored(&report.as_of, &report).await?;
+    }
+    Ok(report)
 }
 
 /// The model of a version, or of the current one; none where none was learned yet.

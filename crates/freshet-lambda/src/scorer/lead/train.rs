@@ -13,9 +13,8 @@ use freshet_ml::split::Part;
 
 use super::{Desk, KIND, buyers, features};
 use crate::error::Error;
-use crate::objects;
 use crate::scorer::shelf::{Models, Shelf};
-use crate::scorer::{TrainReport, Trained};
+use crate::scorer::{TrainReport, Trained, table_versions};
 
 /// The tables that the queries read.
 const TABLES: [&str; 8] = [
@@ -61,7 +60,7 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
         tracing::info!(cut_off = %snapshot.cut_off(), customers = seen.customers.people.len(), prospects = seen.prospects.people.len(), buyers = buyers.len(), "looked at the past");
         looks.push(Look { snapshot, seen, buyers });
     }
-    let table_versions = table_versions(desk).await?;
+    let table_versions = table_versions(desk, &TABLES).await?;
     let course = Course {
         as_of: training.as_of,
         horizon_days: training.horizon_days,
@@ -115,10 +114,10 @@ fn version(training: &Training, lessons: &BTreeMap<&str, Lesson>) -> String {
 async fn shelve(shelf: &Shelf<'_>, version: &str, lessons: &BTreeMap<&str, Lesson>) -> Result<(), Error> {
     for (part, lesson) in lessons {
         let picture = format!("{part}.svg");
-        let words = Words { purpose: PURPOSE, limits: &LIMITS, baseline: "recency", picture: Some(&picture) };
+        let words = Words { purpose: PURPOSE, limits: &LIMITS, baseline: lesson.baseline, picture: Some(&picture) };
         let page = card(&lesson.model, &lesson.backtests, &words);
         shelf.write(version, &format!("{part}.md"), page.into_bytes()).await?;
-        let drawn = plot::backtests(&lesson.model.name, "recency alone", &lesson.backtests);
+        let drawn = plot::backtests(&lesson.model.name, &format!("{} alone", lesson.baseline), &lesson.backtests);
         shelf.write(version, &picture, drawn.into_bytes()).await?;
         let frozen = frozen::write(&lesson.frame, &lesson.origins).map_err(Error::models("freeze a frame"))?;
         shelf.put_model(version, part, &lesson.model, &frozen).await?;
@@ -140,16 +139,26 @@ pub async fn gate(shelf: &Shelf<'_>, version: &str) -> Result<(bool, String), Er
     if horizons(&present) != horizons(&candidate) {
         return Ok((false, format!("{} asks about another horizon: promote by name with --force", current.version)));
     }
-    let mut found = Comparison::default();
+    if let Some(lost) = present.keys().find(|part| !candidate.contains_key(*part)) {
+        return Ok((false, format!("it does not speak of {lost}, as {} does", current.version)));
+    }
+    let (mut found, mut is_strange) = (Comparison::default(), false);
     for (part, model) in &candidate {
         let (Some(before), Some(frame)) = (present.get(part), shelf.frame(version, part, model).await?) else { continue };
         let (test, labels) = frame.part(Part::Test);
         let fitting = |model| frame_for(model, &test).map_err(Error::models("compare models"));
+        if gate::is_older(model, before) {
+            return Ok((false, format!("{} has seen later days: promote by name with --force", current.version)));
+        }
         let candidate = gate::loss(model, &fitting(model)?, &labels).map_err(Error::models("compare models"))?;
         let Ok(present) = gate::loss(before, &fitting(before)?, &labels) else {
-            return Ok((true, format!("{} does not know today's features", current.version)));
+            is_strange = true;
+            continue;
         };
         found = found.and(Comparison { rows: labels.len(), present, candidate });
+    }
+    if is_strange && (found.rows == 0 || found.is_better()) {
+        return Ok((true, format!("{} does not know today's features and cannot score", current.version)));
     }
     if found.rows == 0 {
         return Ok((false, format!("no label has matured to compare it with {} by", current.version)));
@@ -157,18 +166,6 @@ pub async fn gate(shelf: &Shelf<'_>, version: &str) -> Result<(bool, String), Er
     let (new, old) = (mean(found.candidate, found.rows), mean(found.present, found.rows));
     let words = format!("log-loss {new:.5} against {old:.5} of {} on {} rows", current.version, found.rows);
     Ok(if found.is_better() { (true, words) } else { (false, format!("{words}: no better")) })
-}
-
-/// The versions of the tables that the queries read, by their logs.
-async fn table_versions(desk: &Desk) -> Result<BTreeMap<String, i64>, Error> {
-    let mut versions = BTreeMap::new();
-    for table in TABLES {
-        let prefix = format!("tables/{table}/_delta_log/");
-        let logged = objects::list(&desk.s3, &desk.bucket, &prefix).await?;
-        let version = logged.iter().filter_map(|(key, _)| key.strip_prefix(&prefix)?.strip_suffix(".json")?.parse::<i64>().ok()).max();
-        versions.extend(version.map(|version| (table.to_owned(), version)));
-    }
-    Ok(versions)
 }
 
 fn horizons(models: &Models) -> Vec<Option<u32>> {

@@ -15,8 +15,10 @@ use freshet_smurf::lessons::{Lesson, Look, Verdict, learn, unlearned_auc};
 use super::{DAYS, Desk, KIND, Names, PART, gather, unreadable};
 use crate::error::Error;
 use crate::scorer::shelf::Shelf;
-use crate::scorer::{TrainReport, Trained, ask};
+use crate::scorer::{TrainReport, Trained, ask, table_versions};
 
+/// The tables that the queries read.
+const TABLES: [&str; 3] = ["game_matches", "game_match_players", "game_verdicts"];
 const VERDICTS: &str = "smurf_verdicts";
 /// The newest days with verdicts that are looked at: a query a day.
 const MOST_DAYS: usize = 60;
@@ -57,6 +59,7 @@ pub async fn train(desk: &Desk, training: &Training) -> Result<TrainReport, Erro
     let hash = hash_parts(&[&training.seed.to_string(), env!("CARGO_PKG_VERSION"), &lesson.frame.sha256()]);
     let version = format!("{}-{}", training.as_of, &hash[..8]);
     lesson.model.name = format!("{KIND}-{version}");
+    lesson.model.training.table_versions = table_versions(desk, &TABLES).await?;
     let shelf = Shelf::new(&desk.s3, &desk.bucket, KIND);
     let was_there = shelf.versions().await?.contains(&version) && shelf.models(&version).await?.contains_key(PART);
     if !was_there {
@@ -101,6 +104,9 @@ pub async fn gate(shelf: &Shelf<'_>, version: &str) -> Result<(bool, String), Er
         return Ok(if learned > unlearned { (true, words) } else { (false, format!("{words}: no better")) });
     };
     let present = shelf.models(&current.version).await?.remove(PART).ok_or_else(|| unknown(&current.version))?;
+    if gate::is_older(&candidate, &present) {
+        return Ok((false, format!("{} has seen later days: promote by name with --force", current.version)));
+    }
     let found = gate::compare((&present, &test), (&candidate, &test), &labels).map_err(failed())?;
     let words =
         format!("log-loss {:.3} against {:.3} of {}, summed over {} verdicts", found.candidate, found.present, current.version, found.rows);
