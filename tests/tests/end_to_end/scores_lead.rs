@@ -238,7 +238,9 @@ fn erased_people_have_no_score(up: &Up, folder: &std::path::Path) {
     let models: Value = serde_json::from_str(&up.freshet(&["model", "show", "lead", "--json"])).unwrap();
     let erased: Vec<f64> = models.as_object().unwrap().values().map(|model| number(&model["training"]["erased_rows"])).collect();
     assert!(erased.iter().sum::<f64>() > 0.0, "the model files say what their frames lack: {models}");
-    let as_of = Utc::now().date_naive().pred_opt().unwrap().to_string();
+    // As if the day had not been scored.
+    let as_of = Utc::now().date_naive().to_string();
+    std::fs::remove_file(models.join("lead").join(format!("scored-{as_of}.json"))).unwrap();
     let again: Value = serde_json::from_str(&up.freshet(&["score", "lead", "--as-of", &as_of, "--json"])).unwrap();
     assert!(number(&again["customers"]) > 0.0 && again["was_there"] == false, "it scores on with frames that are not whole: {again}");
     assert_eq!(up.rows(&rows)[0]["n"], 0);
@@ -371,12 +373,16 @@ async fn a_version_scores_only_when_it_beats_the_current_one() {
         let (passes, why) = lead::gate(&shelf, version).await.unwrap();
         assert!(!passes && why.contains(reason), "{version}: {why}");
     }
-    // A frame that is not the training's is refused; one that an erasure took leaves nothing to judge by.
+    // A frame that is not the training's is refused; one with fewer rows is what an erasure leaves before the model file says so, and
+    // one that an erasure took leaves nothing to judge by.
     let models = shelf.models("c").await.unwrap();
-    shelf
-        .write("c", "customers.csv.gz", freshet_ingest::envelope::gzip(b"person,cut_off,y,split,good,bad\np,d,1,test,0.5,0.5\n"))
-        .await
-        .unwrap();
+    let frame = async |rows: usize| {
+        let text = format!("person,cut_off,y,split,good,bad\n{}", "p,d,1,test,0.5,0.5\n".repeat(rows));
+        shelf.write("c", "customers.csv.gz", freshet_ingest::envelope::gzip(text.as_bytes())).await.unwrap();
+    };
+    frame(9).await;
+    assert_eq!(shelf.frame("c", "customers", &models["customers"]).await.unwrap().map(|frame| frame.labels().len()), Some(9));
+    frame(10).await;
     assert!(shelf.frame("c", "customers", &models["customers"]).await.unwrap_err().to_string().contains("not what the training wrote"));
     s3.delete_object().bucket(BUCKET).key("models/lead/c/customers.csv.gz").send().await.unwrap();
     assert_eq!(shelf.frame("c", "customers", &models["customers"]).await.unwrap(), None);
