@@ -9,6 +9,7 @@ mod calls;
 mod expressions;
 mod from;
 mod grouping;
+mod guards;
 mod json_forms;
 mod lambdas;
 mod literals;
@@ -19,7 +20,7 @@ mod subqueries;
 mod windows;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -107,6 +108,8 @@ pub(crate) struct Binder {
     pub(crate) now: i64,
     pub(crate) next: Cell<usize>,
     pub(crate) kinds: RefCell<HashMap<String, Kind>>,
+    /// Columns of subqueries that conditions guard.
+    pub(crate) fenced: RefCell<HashSet<String>>,
     pub(crate) names: crate::decorrelate::Names,
 }
 

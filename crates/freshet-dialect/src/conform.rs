@@ -86,15 +86,29 @@ pub(crate) fn repeated(value: Expr, kind: &Kind) -> Expr {
     of_columns("repeated", &kind.to_string(), kind, work, vec![value])
 }
 
+/// A boolean as a number, 1 where it is true, and back: the engine sees through neither.
+pub(crate) fn number_of_fact(fact: Expr) -> Expr {
+    let work: Columns = Arc::new(|args, rows| Ok(ColumnarValue::Array(cast(&arrays(args, rows)?[0], &DataType::Int8)?)));
+    of_columns("number of fact", "", &Kind::TinyInt, work, vec![fact])
+}
+
+/// See [`number_of_fact`].
+pub(crate) fn fact(number: Expr) -> Expr {
+    let work: Columns = Arc::new(|args, rows| Ok(ColumnarValue::Array(cast(&arrays(args, rows)?[0], &DataType::Boolean)?)));
+    of_columns("fact", "", &Kind::Boolean, work, vec![number])
+}
+
 /// The instant of a zoned time, for orders and comparisons.
 pub(crate) fn instant(zoned: Expr) -> Expr {
     field(zoned, 0, &Kind::Timestamp(6))
 }
 
-/// What orders go by: a zoned time's instant, and one NaN whatever its bits (the engine puts a negative one first).
-pub(crate) fn order_key(expr: Expr, kind: &Kind) -> Expr {
+/// What orders go by: a zoned time's instant, and one NaN whatever its bits (the engine puts a negative one first). It is the
+/// greatest number, and where NULLs come first the least, as Trino has it.
+pub(crate) fn order_key(expr: Expr, kind: &Kind, nulls_first: bool) -> Expr {
     match kind {
         Kind::Zoned(_) => instant(expr),
+        Kind::Real | Kind::Double if nulls_first => floats("first", expr, kind, |number| if number.is_nan() { -f64::NAN } else { number }),
         Kind::Real | Kind::Double => floats("order", expr, kind, |number| if number.is_nan() { f64::NAN } else { number }),
         _ => expr,
     }

@@ -229,7 +229,9 @@ fn repeats(plan: &LogicalPlan) -> datafusion::common::Result<bool> {
     plan.apply_with_subqueries(|node| {
         same &= !matches!(node, LogicalPlan::Limit(_));
         node.apply_expressions(|expr| {
-            same &= !expr.is_volatile();
+            // A fence only seems to give another value each time.
+            let is_fence = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name() == crate::scalar::FENCE);
+            same &= !expr.exists(|node| Ok(node.is_volatile_node() && !is_fence(node)))?;
             Ok(TreeNodeRecursion::Continue)
         })
     })?;

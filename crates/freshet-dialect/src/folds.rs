@@ -139,7 +139,12 @@ fn top(mut rows: Vec<Row>, by: usize, count: usize, descending: bool) -> Result<
     if !(1..=10_000).contains(&limit) {
         return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("third argument of max_by/min_by must be between 1 and 10000: {limit}")));
     }
-    let mut rows = sorted(rows, &mut |a, b| if descending { rank(&b[by], &a[by]) } else { rank(&a[by], &b[by]) })?;
+    // NaN comes last either way.
+    let mut rows = sorted(rows, &mut |a, b| match (is_nan(&a[by]), is_nan(&b[by])) {
+        (false, false) if descending => rank(&b[by], &a[by]),
+        (false, false) => rank(&a[by], &b[by]),
+        (one, other) => Ok(one.cmp(&other)),
+    })?;
     rows.truncate(usize::try_from(limit).unwrap_or(0));
     Ok(Value::List(firsts(rows)))
 }

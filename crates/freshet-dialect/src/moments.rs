@@ -225,13 +225,14 @@ pub(crate) fn difference(unit: &str, from: i64, to: i64, what: &str) -> Result<i
         return Ok((to - from) / length);
     }
     let months = months(&unit).ok_or_else(|| unknown_unit(&unit, what))?;
+    if to < from {
+        // Backwards is forwards with a sign: days at a month's end count from the earlier one.
+        return difference(&unit, to, from, what).map(|units| -units);
+    }
     let (a, b) = (date(from.div_euclid(DAY))?, date(to.div_euclid(DAY))?);
     let mut whole = i64::from(b.year() - a.year()) * 12 + i64::from(b.month0()) - i64::from(a.month0());
     while whole > 0 && add_months(from, whole)? > to {
         whole -= 1;
-    }
-    while whole < 0 && add_months(from, whole)? < to {
-        whole += 1;
     }
     Ok(whole / months)
 }

@@ -183,6 +183,15 @@ pub(crate) fn of_columns(name: &str, identity: &str, result: &Kind, work: Column
     make(name, format!("{name}:{identity}"), Vec::new(), result.arrow(), Work::Columns(work), args, false)
 }
 
+/// The name of [`fence()`].
+pub(crate) const FENCE: &str = "fence";
+
+/// The same value, before which the engine moves no condition: it takes it for one that is another each time.
+pub(crate) fn fence(value: Expr, result: &DataType) -> Expr {
+    let work: Columns = Arc::new(|args, _| Ok(args[0].clone()));
+    make(FENCE, format!("{FENCE}:{result}"), Vec::new(), result.clone(), Work::Columns(work), vec![value], true)
+}
+
 /// All arguments as arrays.
 pub(crate) fn arrays(args: &[ColumnarValue], rows: usize) -> Result<Vec<ArrayRef>, Error> {
     args.iter().map(|arg| arg.to_array(rows).map_err(Error::from)).collect()

@@ -146,7 +146,7 @@ impl Binder {
             }
             ("count", [_]) if !gathered_distinct => {
                 let arg = args.remove(0);
-                let expr = if clauses.distinct { order_key(group_key(arg.expr, &arg.kind), &arg.kind) } else { arg.expr };
+                let expr = if clauses.distinct { order_key(group_key(arg.expr, &arg.kind), &arg.kind, false) } else { arg.expr };
                 if matches!(arg.kind, Kind::Map(..)) && clauses.distinct {
                     return self.gathered("count_distinct", vec![Bound { expr, kind: arg.kind }], Kind::BigInt, clauses);
                 }

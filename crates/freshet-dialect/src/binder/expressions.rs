@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr as Ast, Ident, Subscript, TrimWhereField, UnaryOperator,
 };
 
-use super::{Binder, Bound, Column, Scope, literals, place, reference};
+use super::{Binder, Bound, Column, Scope, guards, literals, place, reference};
 use crate::error::{Error, missing, refuse};
 use crate::kinds::{Kind, common};
 use crate::value::Value;
@@ -50,11 +50,13 @@ impl Binder {
             Ast::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, scope),
             Ast::Value(value) => self.value(&value.value),
             Ast::TypedString(typed) => self.typed(typed),
-            Ast::BinaryOp { left, op: BinaryOperator::And, right } => {
-                truth(self.boolean(left, scope, condition)?.and(self.boolean(right, scope, condition)?))
-            }
-            Ast::BinaryOp { left, op: BinaryOperator::Or, right } => {
-                truth(self.boolean(left, scope, false)?.or(self.boolean(right, scope, false)?))
+            Ast::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => {
+                let is_and = *op == BinaryOperator::And;
+                let mut conditions = Vec::new();
+                for term in terms(ast, op) {
+                    conditions.push(self.boolean(term, scope, condition && is_and)?);
+                }
+                truth(guards::chain(conditions, is_and)?)
             }
             Ast::BinaryOp { left, op, right } => {
                 let (left, right) = (self.expr(left, scope)?, self.expr(right, scope)?);
@@ -98,6 +100,9 @@ impl Binder {
             }
             Ast::Extract { field, expr, .. } => {
                 let value = self.expr(expr, scope)?;
+                if value.kind == Kind::Date && matches!(field, DateTimeField::Hour | DateTimeField::Minute | DateTimeField::Second) {
+                    return Err(refuse("TYPE_MISMATCH", format!("{}Cannot extract {field} from date", place(ast))));
+                }
                 self.function(extract_name(field)?, vec![value], ast)
             }
             Ast::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => {
@@ -346,7 +351,9 @@ impl Binder {
             when_then_expr.push((Box::new(when), Box::new(self.coerce(bound, &kind)?.expr)));
         }
         let else_expr = Box::new(self.coerce(last.unwrap_or_else(literals::null), &kind)?.expr);
-        Ok(Bound { expr: Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(else_expr) }), kind })
+        let case = Case { expr: None, when_then_expr, else_expr: Some(else_expr) };
+        let expr = if kind == Kind::Boolean { guards::case(case)? } else { Expr::Case(case) };
+        Ok(Bound { expr, kind })
     }
 
     pub(super) fn coalesce(&self, values: Vec<Bound>) -> Result<Bound, Error> {
@@ -453,4 +460,19 @@ fn extract_name(field: &DateTimeField) -> Result<&'static str, Error> {
         "timezone_minute" => "timezone_minute",
         _ => return Err(Error::Syntax { message: format!("Invalid EXTRACT field: {name}") }),
     })
+}
+
+/// The terms of a chain of one operator, in their order.
+fn terms<'a>(ast: &'a Ast, op: &BinaryOperator) -> Vec<&'a Ast> {
+    let mut found = Vec::new();
+    let mut left = ast;
+    while let Ast::BinaryOp { left: more, op: same, right } = left
+        && same == op
+    {
+        found.push(&**right);
+        left = more;
+    }
+    found.push(left);
+    found.reverse();
+    found
 }

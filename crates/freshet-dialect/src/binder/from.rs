@@ -153,6 +153,7 @@ impl Binder {
             TableFactor::Table { version: Some(_), .. } => Err(missing("time travel on tables")),
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 let relation = self.query(subquery, outer, ctes)?;
+                let relation = Relation { plan: self.keep_in_front(relation.plan)?, ..relation };
                 rename(unqualified(relation), alias.as_ref())
             }
             TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
@@ -181,6 +182,7 @@ impl Binder {
             let mut relation = match &**named {
                 Named::Query { query, columns, ctes } => {
                     let mut relation = unqualified(self.query(query, outer, ctes)?);
+                    relation.plan = self.keep_in_front(relation.plan)?;
                     call(&mut relation, columns)?;
                     relation
                 }

@@ -124,14 +124,23 @@ impl Binder {
         let mut bodies = Vec::new();
         for (at, arg) in args.iter().enumerate() {
             let (Ast::Lambda(lambda), Pattern::Function(parameters, result)) = (arg, line.parameter(at)) else { continue };
-            let kinds: Vec<Kind> = parameters.iter().map(|pattern| holes.fill(pattern)).collect();
-            let (columns, body) = self.lambda(lambda, &kinds, scope)?;
-            let before = holes.fill(result);
-            if !holes.fit(result, &body.kind, false) {
-                return Err(refuse("TYPE_MISMATCH", format!("{}lambda of {name} gives {}", place(arg), body.kind)));
-            }
-            let wanted = holes.fill(result);
-            // An accumulator keeps the type that it began with.
+            let mut kinds: Vec<Kind> = parameters.iter().map(|pattern| holes.fill(pattern)).collect();
+            let mut tries = 0;
+            let (columns, body, before, wanted) = loop {
+                let (columns, body) = self.lambda(lambda, &kinds, scope)?;
+                let before = holes.fill(result);
+                if !holes.fit(result, &body.kind, false) {
+                    return Err(refuse("TYPE_MISMATCH", format!("{}lambda of {name} gives {}", place(arg), body.kind)));
+                }
+                let wider: Vec<Kind> = parameters.iter().map(|pattern| holes.fill(pattern)).collect();
+                tries += 1;
+                if name != "reduce" || wider == kinds || tries == 3 {
+                    break (columns, body, before, holes.fill(result));
+                }
+                // An accumulator that began with less is of the wider type.
+                kinds = wider;
+            };
+            // An accumulator keeps its type.
             if name == "reduce"
                 && before != Kind::Unknown
                 && bodies.is_empty()

@@ -322,8 +322,12 @@ impl Binder {
         if !bound.kind.is_orderable() {
             return Err(refuse("TYPE_MISMATCH", format!("Type {} is not orderable, and therefore cannot be used in ORDER BY", bound.kind)));
         }
-        let key = if matches!(bound.kind, Kind::Array(_) | Kind::Row(_)) { orderly(bound) } else { order_key(bound.expr, &bound.kind) };
-        Ok(Sort::new(key, item.options.asc.unwrap_or(true), item.options.nulls_first.unwrap_or(false)))
+        let nulls_first = item.options.nulls_first.unwrap_or(false);
+        let key = match bound.kind {
+            Kind::Array(_) | Kind::Row(_) => orderly(bound),
+            _ => order_key(bound.expr, &bound.kind, nulls_first),
+        };
+        Ok(Sort::new(key, item.options.asc.unwrap_or(true), nulls_first))
     }
 
     fn limit(

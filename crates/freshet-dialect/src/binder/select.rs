@@ -7,7 +7,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr as Ast, GroupByExpr, NamedWindowExpr, OrderByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    Distinct, Expr as Ast, GroupByExpr, Ident, NamedWindowExpr, OrderByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind,
     WildcardAdditionalOptions,
 };
 
@@ -31,7 +31,7 @@ impl Binder {
         scope.windows = Rc::new(named_windows(select)?);
         let mut plan = relation.plan;
         if let Some(condition) = &select.selection {
-            let condition = self.condition(condition, &scope)?;
+            let condition = self.stay(self.condition(condition, &scope)?);
             plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
         }
         scope.aggregates = true;
@@ -124,6 +124,7 @@ impl Binder {
             match item {
                 SelectItem::UnnamedExpr(ast) => items.push(Item { name: name_of(ast), bound: self.expr(ast, scope)? }),
                 SelectItem::ExprWithAlias { expr, alias } => {
+                    refuse_reserved(alias)?;
                     items.push(Item { name: Some(alias.value.to_lowercase()), bound: self.expr(expr, scope)? });
                 }
                 SelectItem::Wildcard(options) => {
@@ -140,9 +141,10 @@ impl Binder {
                     let found: Vec<&Column> =
                         scope.columns.iter().filter(|column| !column.hidden && column.relation.starts_with(&parts)).collect();
                     if found.is_empty() {
+                        // One word is a relation's name; a row's takes more, or brackets.
                         match self.expr(&row_reference(name), scope) {
-                            Ok(bound) => self.row_fields(bound, &mut items)?,
-                            Err(_) => return Err(refuse("TABLE_NOT_FOUND", format!("Unable to resolve reference {name}"))),
+                            Ok(bound) if parts.len() > 1 => self.row_fields(bound, &mut items)?,
+                            Ok(_) | Err(_) => return Err(refuse("TABLE_NOT_FOUND", format!("Unable to resolve reference {name}"))),
                         }
                     } else {
                         items.extend(star(found.into_iter()));
@@ -294,6 +296,100 @@ fn named_windows(select: &Select) -> Result<HashMap<String, datafusion::sql::sql
         }
     }
     Ok(windows)
+}
+
+/// Words that name nothing unless they are quoted ([Trino](https://trino.io/docs/current/language/reserved.html)).
+const RESERVED: [&str; 82] = [
+    "alter",
+    "and",
+    "as",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "constraint",
+    "create",
+    "cross",
+    "cube",
+    "current_catalog",
+    "current_date",
+    "current_path",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "deallocate",
+    "delete",
+    "describe",
+    "distinct",
+    "drop",
+    "else",
+    "end",
+    "escape",
+    "except",
+    "execute",
+    "exists",
+    "extract",
+    "false",
+    "for",
+    "from",
+    "full",
+    "group",
+    "grouping",
+    "having",
+    "in",
+    "inner",
+    "insert",
+    "intersect",
+    "into",
+    "is",
+    "join",
+    "json_array",
+    "json_exists",
+    "json_object",
+    "json_query",
+    "json_table",
+    "json_value",
+    "left",
+    "like",
+    "listagg",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "normalize",
+    "not",
+    "null",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "prepare",
+    "recursive",
+    "right",
+    "rollup",
+    "select",
+    "skip",
+    "table",
+    "then",
+    "trim",
+    "true",
+    "uescape",
+    "union",
+    "unnest",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
+];
+
+fn refuse_reserved(name: &Ident) -> Result<(), Error> {
+    let is_reserved = name.quote_style.is_none() && RESERVED.contains(&name.value.to_lowercase().as_str());
+    if !is_reserved {
+        return Ok(());
+    }
+    Err(Error::Syntax { message: format!("mismatched input '{}'. Expecting: <identifier>", name.value) })
 }
 
 /// `ORDER BY grouping(x)` where `x` is the name of a column of the result.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::Spans;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator, Subquery};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, Query};
 
 use super::{Binder, Bound, Relation, Scope, reference};
@@ -30,6 +30,23 @@ fn wrap(relation: &Relation) -> Result<Subquery, Error> {
     Ok(Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::new() })
 }
 
+/// A subquery as a value may have no row: its column is one that may be NULL, whatever it is made of.
+fn maybe_none(relation: Relation) -> Result<Relation, Error> {
+    let (id, kind) = (relation.columns[0].id.clone(), relation.columns[0].kind.clone());
+    let has_one_row = |plan: &LogicalPlan| {
+        let mut node = plan;
+        while let LogicalPlan::Projection(projection) = node {
+            node = &projection.input;
+        }
+        matches!(node, LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty())
+    };
+    if relation.plan.schema().field_with_unqualified_name(&id)?.is_nullable() || has_one_row(&relation.plan) {
+        return Ok(relation);
+    }
+    let plan = LogicalPlanBuilder::from(relation.plan).project([crate::conform::repeated(reference(&id), &kind).alias(&id)])?.build()?;
+    Ok(Relation { plan, ..relation })
+}
+
 impl Binder {
     pub(super) fn exists(&self, query: &Query, negated: bool, condition: bool, scope: &Scope) -> Result<Bound, Error> {
         let relation = self.query(query, Some(scope), &scope.ctes)?;
@@ -52,7 +69,7 @@ impl Binder {
         let several = relation.columns.iter().filter(|column| !column.hidden).count() > 1;
         let relation = self.single(relation)?;
         let kind = relation.columns[0].kind.clone();
-        let expr = Expr::ScalarSubquery(wrap(&relation)?);
+        let expr = Expr::ScalarSubquery(wrap(&maybe_none(relation)?)?);
         if !several {
             return Ok(Bound { expr, kind });
         }
@@ -102,8 +119,11 @@ impl Binder {
                 format!("value and result of subquery must be of the same type for IN expression: {} vs {}", left.kind, column.kind),
             )
         })?;
+        // The engine's join forgets NULLs where what is looked for is of no row, or of an outer one too.
+        let is_correlated = crate::decorrelate::is_correlated(&relation.plan)?;
         let simple = condition
-            && (!crate::decorrelate::is_correlated(&relation.plan)? || crate::decorrelate::only_filters(&relation.plan)?)
+            && (!is_correlated || (!negated && crate::decorrelate::only_filters(&relation.plan)?))
+            && (!negated || left.expr.any_column_refs())
             && !matches!(both, Kind::Row(_) | Kind::Array(_) | Kind::Map(..) | Kind::Double | Kind::Real | Kind::Zoned(_) | Kind::Unknown);
         if !simple {
             return self.quantified(left, Operator::Eq, relation, negated, false);

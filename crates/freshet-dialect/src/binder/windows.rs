@@ -125,8 +125,8 @@ impl Binder {
         };
         Ok(match (name, count) {
             ("row_number", 0) => counting(numbers::row_number_udwf(), vec![], up_to_here()),
-            ("rank", 0) => counting(ranks::rank_udwf(), vec![], range_to_here()),
-            ("dense_rank", 0) => counting(ranks::dense_rank_udwf(), vec![], range_to_here()),
+            ("rank", 0) => counting(ranks::rank_udwf(), vec![], if over.order.is_empty() { whole() } else { range_to_here() }),
+            ("dense_rank", 0) => counting(ranks::dense_rank_udwf(), vec![], if over.order.is_empty() { whole() } else { range_to_here() }),
             ("percent_rank", 0) => share(ranks::percent_rank_udwf(), whole()),
             ("cume_dist", 0) => share(cume_dist::cume_dist_udwf(), whole()),
             ("ntile", 1) => {
@@ -227,7 +227,7 @@ impl Binder {
         let mut partition = Vec::new();
         for ast in &spec.partition_by {
             let bound = self.expr(ast, scope)?;
-            partition.push(order_key(group_key(bound.expr, &bound.kind), &bound.kind));
+            partition.push(order_key(group_key(bound.expr, &bound.kind), &bound.kind, false));
         }
         let mut order = Vec::new();
         let mut keys = Vec::new();

@@ -44,6 +44,17 @@ fn cached(name: &str, make: impl FnOnce() -> Result<Regex, Error>) -> Result<Reg
     Ok(made)
 }
 
+/// A class by its name, `\p{Lu}`: those of POSIX are ASCII in Java.
+fn class_of(name: &str, is_negated: bool, is_inside: bool) -> String {
+    let posix = ["Lower", "Upper", "ASCII", "Alpha", "Digit", "Alnum", "Punct", "Graph", "Print", "Blank", "Cntrl", "XDigit", "Space"];
+    if !posix.contains(&name) {
+        let letter = if is_negated { 'P' } else { 'p' };
+        return format!("\\{letter}{{{}}}", name.strip_prefix("Is").unwrap_or(name));
+    }
+    let class = format!("[:{}{}:]", if is_negated { "^" } else { "" }, name.to_lowercase());
+    if is_inside { class } else { format!("[{class}]") }
+}
+
 /// Java's pattern in this engine's words: `\d`, `\w`, `\s` are ASCII.
 fn translate(pattern: &str) -> Result<String, Error> {
     let mut out = String::new();
@@ -68,6 +79,12 @@ fn translate(pattern: &str) -> Result<String, Error> {
                     'b' if depth == 0 => {
                         out.push_str("\\b");
                         at += 1;
+                        continue;
+                    }
+                    'p' | 'P' if letters.get(at + 1) == Some(&'{') => {
+                        let name: String = letters[at + 2..].iter().take_while(|letter| **letter != '}').collect();
+                        out.push_str(&class_of(&name, *code == 'P', depth > 0));
+                        at += name.chars().count() + 3;
                         continue;
                     }
                     'Q' => {
