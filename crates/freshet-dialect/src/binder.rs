@@ -108,6 +108,8 @@ pub(crate) struct Binder {
     pub(crate) now: i64,
     pub(crate) next: Cell<usize>,
     pub(crate) kinds: RefCell<HashMap<String, Kind>>,
+    /// Whether a table is read, as several readers do.
+    pub(crate) reads: Cell<bool>,
     /// Columns of subqueries that conditions guard.
     pub(crate) fenced: RefCell<HashSet<String>>,
     pub(crate) names: crate::decorrelate::Names,

@@ -3,13 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
+use crate::digest::Digest;
 use crate::error::{Error, fault};
 use crate::gather::{Folding, Row, key};
 use crate::kinds::Kind;
-use crate::numbers::{decimal_to_double, divide};
+use crate::numbers::divide;
 use crate::scalar::Call;
 use crate::sorting::{rank, sorted};
-use crate::value::{Value, order, same};
+use crate::value::{Value, same};
 
 fn folding(fold: fn(Vec<Row>, &Call) -> Result<Value, Error>) -> Folding {
     Folding { fold, shrink: None, skips_null: false }
@@ -74,7 +75,8 @@ pub(crate) fn of(name: &str) -> Option<Folding> {
         "geometric_mean" => skipping(|rows, _| Ok(geometric(&rows))),
         "skewness" => skipping(|rows, _| Ok(skewness(&rows))),
         "kurtosis" => skipping(|rows, _| Ok(kurtosis(&rows))),
-        "approx_percentile" => folding(percentile),
+        "approx_percentile" => folding(|rows, call| percentile(&rows, call, false)),
+        "approx_percentile_of_tables" => folding(|rows, call| percentile(&rows, call, true)),
         _ => return None,
     })
 }
@@ -273,35 +275,48 @@ fn kurtosis(rows: &[Row]) -> Value {
     )
 }
 
-/// `approx_percentile(x, p)` and `(x, weight, p)`, exactly: the value at the rank, by weight where it is given.
-fn percentile(rows: Vec<Row>, call: &Call) -> Result<Value, Error> {
+/// `approx_percentile(x, p)` and `(x, weight, p)`, of rows that one reader saw, or that several handed on.
+fn percentile(rows: &[Row], call: &Call, is_handed_on: bool) -> Result<Value, Error> {
     let weighted = call.args.len() == 3;
-    let mut values: Vec<(Value, f64)> =
-        rows.iter().filter(|row| !row[0].is_null()).map(|row| (row[0].clone(), if weighted { row[1].float() } else { 1.0 })).collect();
-    let Some(wanted) = rows.first().and_then(|row| row.last()).cloned() else { return Ok(Value::Null) };
-    if values.is_empty() || wanted.is_null() {
+    let mut digest = Digest::default();
+    let mut wanted = Value::Null;
+    for row in rows.iter().filter(|row| row[..row.len() - 1].iter().all(|value| !value.is_null())) {
+        let weight = if weighted { row[1].float() } else { 1.0 };
+        let value = match row[0] {
+            // Doubles have whole numbers of 53 bits.
+            Value::Int(value) if value.unsigned_abs() > 1 << 53 && value.trailing_zeros() + value.unsigned_abs().leading_zeros() < 11 => {
+                return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("no exact double representation for long: {value}")));
+            }
+            ref other => other.float(),
+        };
+        if weighted && (weight < 1.0 || weight.is_nan()) {
+            return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("weight must be >= 1, was {weight:?}")));
+        }
+        if !value.is_finite() || !weight.is_finite() {
+            return Err(fault("INVALID_FUNCTION_ARGUMENT", if value.is_nan() { "value is NaN" } else { "value must be finite" }));
+        }
+        digest.add(value, weight);
+        wanted = row.last().cloned().unwrap_or(Value::Null);
+    }
+    if wanted.is_null() {
         return Ok(Value::Null);
     }
-    values.sort_by(|a, b| order(&a.0, &b.0));
-    let total: f64 = values.iter().map(|(_, weight)| weight).sum();
+    digest.finish(is_handed_on);
     let at = |share: &Value| -> Result<Value, Error> {
-        let share = match share {
-            Value::Float(share) => *share,
-            Value::Decimal(digits) => decimal_to_double(*digits, 0),
-            other => other.float(),
-        };
+        let share = share.float();
         if !(0.0..=1.0).contains(&share) {
             return Err(fault("INVALID_FUNCTION_ARGUMENT", "Percentile must be between 0 and 1"));
         }
-        let rank = share * total;
-        let mut before = 0.0;
-        for (value, weight) in &values {
-            before += weight;
-            if before > rank || (before >= total) {
-                return Ok(value.clone());
-            }
-        }
-        Ok(values.last().map_or(Value::Null, |(value, _)| value.clone()))
+        let kind = match &call.result {
+            Kind::Array(of) => of,
+            other => other,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "between values that were whole, or reals")]
+        Ok(digest.value_at(share).map_or(Value::Null, |value| match kind {
+            Kind::BigInt => Value::Int((value + 0.5).floor() as i64),
+            Kind::Real => Value::Float(f64::from(value as f32)),
+            _ => Value::Float(value),
+        }))
     };
     match (&wanted, &call.result) {
         (Value::List(shares), Kind::Array(_)) => Ok(Value::List(shares.iter().map(at).collect::<Result<_, _>>()?)),

@@ -25,6 +25,7 @@ mod binder;
 mod casts;
 mod conform;
 mod decorrelate;
+mod digest;
 mod error;
 mod folds;
 mod functions;

@@ -47,6 +47,7 @@ pub async fn plan(state: &SessionState, sql: &str, parameters: &[String]) -> Res
         now,
         next: std::cell::Cell::default(),
         kinds: std::cell::RefCell::default(),
+        reads: std::cell::Cell::default(),
         fenced: std::cell::RefCell::default(),
         names: crate::decorrelate::Names::default(),
     };

@@ -38,6 +38,8 @@ pub struct Account {
     pub level: Option<u32>,
     /// Days since that.
     pub days: Option<u32>,
+    /// Different champions in these matches.
+    pub champions: Option<u32>,
     /// Mean deviations above the same role inside matches, by measure.
     pub inside: Vec<(String, f64)>,
     /// The matches by their names.
@@ -161,6 +163,9 @@ fn frame_of(accounts: &[&Account], parts: &[Parts]) -> Result<Frame, Error> {
         of("win_rate", &|row| f64::from(accounts[row].won) / f64::from(accounts[row].matches)),
         of("strata_z", &|row| parts[row].inside),
         of("account_level", &|row| accounts[row].level.map_or(f64::NAN, f64::from)),
+        of("champions", &|row| {
+            accounts[row].champions.map_or(f64::NAN, |champions| f64::from(champions) / f64::from(accounts[row].matches))
+        }),
     ])?)
 }
 

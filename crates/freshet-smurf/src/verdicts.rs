@@ -17,7 +17,7 @@ use crate::evidence::{Evidence, Score};
 pub const KIND: &str = "smurf";
 
 /// Name, definition, group, phrase.
-const FEATURES: [[&str; 4]; 13] = [
+const FEATURES: [[&str; 4]; 12] = [
     [
         "score",
         "sum of the robust z-scores of rating, role strata and level: the score without labels",
@@ -69,12 +69,11 @@ const FEATURES: [[&str; 4]; 13] = [
         "telemetry {value} deviations above the declared rank",
     ],
     ["account_level", "the account's level in the game", "account", "account level {value}, typically {typical}"],
-    ["account_days", "days since the account was made", "account", "account is {value} days old, typically {typical}"],
     [
-        "early_champions",
-        "share of the first matches on uncommon or mechanically hard choices",
+        "champions",
+        "different champions over the first matches: 1 is another one each time",
         "behaviour",
-        "{value} of the first matches on hard choices (1 is all)",
+        "{value} different champions a match in its first ones, typically {typical}",
     ],
 ];
 

@@ -235,9 +235,9 @@ fn erased_people_have_no_score(up: &Up, folder: &std::path::Path) {
         std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(std::fs::File::open(&frame).unwrap()), &mut text).unwrap();
         assert!(!text.contains(&key), "{}", frame.display());
     }
-    let models: Value = serde_json::from_str(&up.freshet(&["model", "show", "lead", "--json"])).unwrap();
-    let erased: Vec<f64> = models.as_object().unwrap().values().map(|model| number(&model["training"]["erased_rows"])).collect();
-    assert!(erased.iter().sum::<f64>() > 0.0, "the model files say what their frames lack: {models}");
+    let shown: Value = serde_json::from_str(&up.freshet(&["model", "show", "lead", "--json"])).unwrap();
+    let erased: Vec<f64> = shown.as_object().unwrap().values().map(|model| number(&model["training"]["erased_rows"])).collect();
+    assert!(erased.iter().sum::<f64>() > 0.0, "the model files say what their frames lack: {shown}");
     // As if the day had not been scored.
     let as_of = Utc::now().date_naive().to_string();
     std::fs::remove_file(models.join("lead").join(format!("scored-{as_of}.json"))).unwrap();

@@ -279,6 +279,7 @@ impl Binder {
                 let (share_kind, result) =
                     if matches!(share, Kind::Array(_)) { (Kind::array(Kind::Double), Kind::array(kind)) } else { (Kind::Double, kind) };
                 bound.push(self.coerce(args.pop().unwrap_or_else(literals::null), &share_kind)?);
+                let name = if self.reads.get() { "approx_percentile_of_tables" } else { name };
                 self.gathered(name, bound, result, clauses)
             }
             ("stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop", [kind]) if kind.is_number() => {

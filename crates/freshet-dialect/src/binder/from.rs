@@ -226,6 +226,7 @@ impl Binder {
             }
             return Err(refuse("TABLE_NOT_FOUND", format!("Table '{catalog}.{schema}.{table}' does not exist")));
         };
+        self.reads.set(true);
         let plan = LogicalPlanBuilder::scan(found.reference.clone(), found.source.clone(), None)?.build()?;
         let mut columns = Vec::new();
         let mut exprs = Vec::new();

@@ -201,6 +201,7 @@ fn account(row: &Row<'_>) -> Option<Account> {
         won: row.number("won")?,
         level: row.number("first_level"),
         days: row.number("days"),
+        champions: row.number("champions"),
         inside: MEASURES.iter().filter_map(|(column, name)| Some(((*name).to_owned(), row.number(column)?))).collect(),
         match_ids: row.text("match_ids").unwrap_or_default().split(' ').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
         rated: None,
