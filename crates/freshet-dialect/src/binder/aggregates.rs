@@ -152,6 +152,12 @@ impl Binder {
                 }
                 bound(clauses.call(count::count_udaf(), vec![expr]), Kind::BigInt)
             }
+            ("count", [kind]) => {
+                let kind = kind.clone();
+                let expr = order_key(group_key(args.remove(0).expr, &kind), &kind, false);
+                let kind = if matches!(kind, Kind::Zoned(_)) { Kind::Timestamp(6) } else { kind };
+                self.gathered("count_distinct", vec![Bound { expr, kind }], Kind::BigInt, clauses)
+            }
             ("count_if", [Kind::Boolean | Kind::Unknown]) if !clauses.distinct => {
                 let condition = self.coerce(args.remove(0), &Kind::Boolean)?.expr;
                 let one = literals::constant(crate::value::Value::Int(1), Kind::BigInt)?;

@@ -44,15 +44,24 @@ fn cached(name: &str, make: impl FnOnce() -> Result<Regex, Error>) -> Result<Reg
     Ok(made)
 }
 
-/// A class by its name, `\p{Lu}`: those of POSIX are ASCII in Java.
-fn class_of(name: &str, is_negated: bool, is_inside: bool) -> String {
-    let posix = ["Lower", "Upper", "ASCII", "Alpha", "Digit", "Alnum", "Punct", "Graph", "Print", "Blank", "Cntrl", "XDigit", "Space"];
-    if !posix.contains(&name) {
-        let letter = if is_negated { 'P' } else { 'p' };
-        return format!("\\{letter}{{{}}}", name.strip_prefix("Is").unwrap_or(name));
+/// A class by its name, `\p{Lu}`. Trino's engine (Joni) knows Unicode's names, and those of POSIX, over Unicode too.
+fn class_of(name: &str, is_negated: bool, is_inside: bool) -> Result<String, Error> {
+    if name.to_lowercase().starts_with("is") {
+        return Err(fault("INVALID_FUNCTION_ARGUMENT", format!("invalid character property name <{name}>")));
     }
-    let class = format!("[:{}{}:]", if is_negated { "^" } else { "" }, name.to_lowercase());
-    if is_inside { class } else { format!("[{class}]") }
+    let class = match name.to_lowercase().as_str() {
+        "alpha" => r"\p{Alphabetic}",
+        "alnum" => r"\p{Alphabetic}\p{Nd}",
+        "lower" => r"\p{Lowercase}",
+        "upper" => r"\p{Uppercase}",
+        "digit" => r"\p{Nd}",
+        "space" => r"\p{White_Space}",
+        "ascii" => r"\x00-\x7F",
+        "xdigit" => "0-9A-Fa-f",
+        "punct" | "graph" | "print" | "blank" | "cntrl" | "word" => return Err(missing(format!("\\p{{{name}}} in regular expressions"))),
+        _ => return Ok(format!("\\{}{{{name}}}", if is_negated { 'P' } else { 'p' })),
+    };
+    Ok(if is_inside && !is_negated { class.to_owned() } else { format!("[{}{class}]", if is_negated { "^" } else { "" }) })
 }
 
 /// Java's pattern in this engine's words: `\d`, `\w`, `\s` are ASCII.
@@ -83,7 +92,7 @@ fn translate(pattern: &str) -> Result<String, Error> {
                     }
                     'p' | 'P' if letters.get(at + 1) == Some(&'{') => {
                         let name: String = letters[at + 2..].iter().take_while(|letter| **letter != '}').collect();
-                        out.push_str(&class_of(&name, *code == 'P', depth > 0));
+                        out.push_str(&class_of(&name, *code == 'P', depth > 0)?);
                         at += name.chars().count() + 3;
                         continue;
                     }
