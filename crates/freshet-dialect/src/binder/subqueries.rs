@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{Expr as Ast, Query};
 use super::{Binder, Bound, Relation, Scope, reference};
 use crate::error::{Error, refuse};
 use crate::kinds::{Kind, common};
-use crate::scalar::{Call, of_values};
+use crate::scalar::{Call, fence, of_values};
 use crate::value::{Value, equal, fact};
 
 /// Whether an expression holds a subquery.
@@ -43,7 +43,7 @@ fn maybe_none(relation: Relation) -> Result<Relation, Error> {
     if relation.plan.schema().field_with_unqualified_name(&id)?.is_nullable() || has_one_row(&relation.plan) {
         return Ok(relation);
     }
-    let plan = LogicalPlanBuilder::from(relation.plan).project([crate::conform::repeated(reference(&id), &kind).alias(&id)])?.build()?;
+    let plan = LogicalPlanBuilder::from(relation.plan).project([fence(reference(&id), &kind.arrow()).alias(&id)])?.build()?;
     Ok(Relation { plan, ..relation })
 }
 
