@@ -25,6 +25,7 @@ mod hive;
 mod hive_type;
 mod lake_table;
 mod location;
+mod memory;
 mod metadata_operations;
 mod operations;
 mod partition_filter;

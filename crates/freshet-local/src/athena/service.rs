@@ -16,13 +16,12 @@ use super::delta::Deltas;
 use super::documents::Documents;
 use super::executions::Executions;
 use super::failure::Failure;
+use super::memory;
 use super::reuse::Reuse;
 use super::session::Engine;
 use crate::buckets::Buckets;
 use crate::error::Error;
 
-/// Memory of all queries together.
-const MEMORY: usize = 1024 * 1024 * 1024;
 /// Queries that run at once; the others wait. (Athena's own default is 20 or more, by region.)
 const CONCURRENT: usize = 20;
 
@@ -127,7 +126,7 @@ impl Service {
         std::fs::create_dir_all(&results).map_err(|source| Error::Folder { path: results.clone(), source })?;
         let managed = LocalFileSystem::new_with_prefix(&results)
             .map_err(|error| Error::Store { tried: "open the folder of results".to_owned(), source: std::io::Error::other(error) })?;
-        let context = freshet_dialect::context(MEMORY)
+        let context = freshet_dialect::context(memory::for_queries())
             .map_err(|error| Error::Store { tried: "start the query engine".to_owned(), source: std::io::Error::other(error) })?;
         let engine =
             Engine { context, catalogue: Arc::new(Catalogue::open(&state.join("catalogue"))?), buckets, deltas: Deltas::default() };
