@@ -271,6 +271,7 @@ fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
 /// Reads one query, with its `?` taken by the parameters' literals.
 pub(crate) fn parse(sql: &str, parameters: &[String]) -> Result<Query, Error> {
     let mut tokens = tokenize(sql)?;
+    tokens::refuse_late_offsets(&tokens)?;
     let mut places = 0;
     for token in &mut tokens {
         if let Token::Placeholder(mark) = &mut token.token {

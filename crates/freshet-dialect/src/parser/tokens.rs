@@ -13,6 +13,22 @@ fn text_at(sql: &str, place: Location) -> impl Iterator<Item = char> {
     sql.split('\n').nth(line).unwrap_or_default().chars().skip(column)
 }
 
+/// Refuses an `OFFSET` behind a `LIMIT`: in Athena it comes before.
+pub(super) fn refuse_late_offsets(tokens: &[TokenWithSpan]) -> Result<(), Error> {
+    let is =
+        |token: &TokenWithSpan, keyword| matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.keyword == keyword);
+    let words: Vec<&TokenWithSpan> = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    for three in words.windows(3) {
+        let [limit, count, offset] = three else { continue };
+        let is_count = matches!(count.token, Token::Number(..) | Token::Placeholder(_)) || is(count, Keyword::ALL);
+        if is(limit, Keyword::LIMIT) && is_count && is(offset, Keyword::OFFSET) {
+            let place = offset.span.start;
+            return Err(syntax(&format!("line {}:{}: mismatched input '{}'. Expecting: <EOF>", place.line, place.column, offset.token)));
+        }
+    }
+    Ok(())
+}
+
 /// `0x1F`, `0b101` and `0o17` as plain numbers; refuses `==` and words that begin with a digit.
 pub(super) fn numbers(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Error> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
