@@ -51,10 +51,10 @@ fn class_of(name: &str, is_negated: bool, is_inside: bool) -> Result<String, Err
     }
     let class = match name.to_lowercase().as_str() {
         "alpha" => r"\p{Alphabetic}",
-        "alnum" => r"\p{Alphabetic}\p{Nd}",
+        "alnum" => r"\p{Alphabetic}\p{Decimal_Number}",
         "lower" => r"\p{Lowercase}",
         "upper" => r"\p{Uppercase}",
-        "digit" => r"\p{Nd}",
+        "digit" => r"\p{Decimal_Number}",
         "space" => r"\p{White_Space}",
         "ascii" => r"\x00-\x7F",
         "xdigit" => "0-9A-Fa-f",
