@@ -144,19 +144,14 @@ impl Binder {
             ("count", []) if star || kinds.is_empty() => {
                 bound(clauses.call(count::count_udaf(), vec![literal(ScalarValue::Int64(Some(1)))]), Kind::BigInt)
             }
-            ("count", [_]) if !gathered_distinct => {
-                let arg = args.remove(0);
-                let expr = if clauses.distinct { order_key(group_key(arg.expr, &arg.kind), &arg.kind, false) } else { arg.expr };
-                if matches!(arg.kind, Kind::Map(..)) && clauses.distinct {
-                    return self.gathered("count_distinct", vec![Bound { expr, kind: arg.kind }], Kind::BigInt, clauses);
+            ("count", [_]) => {
+                let Bound { expr, kind } = args.remove(0);
+                let expr = if clauses.distinct { order_key(group_key(expr, &kind), &kind, false) } else { expr };
+                if gathered_distinct || (clauses.distinct && matches!(kind, Kind::Map(..))) {
+                    let kind = if matches!(kind, Kind::Zoned(_)) { Kind::Timestamp(6) } else { kind };
+                    return self.gathered("count_distinct", vec![Bound { expr, kind }], Kind::BigInt, clauses);
                 }
                 bound(clauses.call(count::count_udaf(), vec![expr]), Kind::BigInt)
-            }
-            ("count", [kind]) => {
-                let kind = kind.clone();
-                let expr = order_key(group_key(args.remove(0).expr, &kind), &kind, false);
-                let kind = if matches!(kind, Kind::Zoned(_)) { Kind::Timestamp(6) } else { kind };
-                self.gathered("count_distinct", vec![Bound { expr, kind }], Kind::BigInt, clauses)
             }
             ("count_if", [Kind::Boolean | Kind::Unknown]) if !clauses.distinct => {
                 let condition = self.coerce(args.remove(0), &Kind::Boolean)?.expr;

@@ -56,9 +56,10 @@ pub(super) fn chain(conditions: Vec<Expr>, is_and: bool) -> Result<Expr, Error> 
         movable.push(is_movable);
         failing.push(is_movable && can_fail(condition)?);
     }
-    let all: Vec<&Expr> = conditions.iter().collect();
+    let of = |fails: bool| (0..conditions.len()).filter(|at| failing[*at] == fails).map(|at| &conditions[at]).collect::<Vec<_>>();
     let last = failing.iter().rposition(|fails| *fails).filter(|last| movable[..*last].contains(&true));
-    let (Some(last), Some(plain)) = (last, fold(&all)) else {
+    let (Some(last), Some(rest)) = (last, fold(&of(true))) else {
+        let all: Vec<&Expr> = conditions.iter().collect();
         return fold(&all).ok_or_else(|| Error::Syntax { message: "a condition was expected".to_owned() });
     };
     let settles = |condition: &Expr| {
@@ -69,11 +70,8 @@ pub(super) fn chain(conditions: Vec<Expr>, is_and: bool) -> Result<Expr, Error> 
         .filter(|at| movable[*at])
         .map(|at| (settles(&conditions[at]), Box::new(number_of_fact(Expr::Literal((!is_and).into(), None)))))
         .collect();
-    let of = |fails: bool| (0..conditions.len()).filter(|at| failing[*at] == fails).map(|at| &conditions[at]).collect::<Vec<_>>();
-    let Some(rest) = fold(&of(true)) else { return Ok(plain) };
     let guarded = fact(Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(Box::new(number_of_fact(rest))) }));
-    let sure = fold(&of(false));
-    Ok(match sure {
+    Ok(match fold(&of(false)) {
         Some(sure) if is_and => sure.and(guarded),
         Some(sure) => sure.or(guarded),
         None => guarded,
@@ -134,13 +132,15 @@ impl Binder {
     }
 }
 
-/// Whether it may stand in a `CASE`: no subquery, which becomes a join, and nothing of an outer row.
+/// Whether it may stand in a `CASE`, and twice: no subquery, which becomes a join, nothing of an outer row, and nothing that is
+/// another each time.
 fn is_movable(expr: &Expr) -> Result<bool, Error> {
     let fixed = expr.exists(|node| {
-        Ok(matches!(
+        let is_fixed = matches!(
             node,
             Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..) | Expr::SetComparison(_)
-        ))
+        );
+        Ok(is_fixed || node.is_volatile_node())
     })?;
     Ok(!fixed)
 }

@@ -123,10 +123,11 @@ impl Binder {
             expr: build(WindowFunctionDefinition::WindowUDF(udf), vec![], over.partition.clone(), over.order.clone(), frame, None),
             kind: Kind::Double,
         };
+        let peers = || if over.order.is_empty() { whole() } else { range_to_here() };
         Ok(match (name, count) {
             ("row_number", 0) => counting(numbers::row_number_udwf(), vec![], up_to_here()),
-            ("rank", 0) => counting(ranks::rank_udwf(), vec![], if over.order.is_empty() { whole() } else { range_to_here() }),
-            ("dense_rank", 0) => counting(ranks::dense_rank_udwf(), vec![], if over.order.is_empty() { whole() } else { range_to_here() }),
+            ("rank", 0) => counting(ranks::rank_udwf(), vec![], peers()),
+            ("dense_rank", 0) => counting(ranks::dense_rank_udwf(), vec![], peers()),
             ("percent_rank", 0) => share(ranks::percent_rank_udwf(), whole()),
             ("cume_dist", 0) => share(cume_dist::cume_dist_udwf(), whole()),
             ("ntile", 1) => {
