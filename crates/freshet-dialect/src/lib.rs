@@ -27,6 +27,7 @@ mod conform;
 mod decorrelate;
 mod digest;
 mod error;
+mod first_rows;
 mod folds;
 mod functions;
 mod gather;

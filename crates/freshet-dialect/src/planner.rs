@@ -8,13 +8,15 @@ use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::SessionState;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast::{Query, visit_relations};
 
 use crate::Error;
 use crate::binder::{Binder, Table};
+use crate::first_rows::KeepFirstRows;
 use crate::information::Information;
 use crate::parser;
 
@@ -27,7 +29,11 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     config.options_mut().execution.parquet.schema_force_view_types = false;
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let mut rules = PhysicalOptimizer::default().rules;
+    let place = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
+    rules.insert(place, Arc::new(KeepFirstRows));
+    let state = SessionStateBuilder::new_with_default_features().with_config(config).with_runtime_env(runtime);
+    Ok(SessionContext::new_with_state(state.with_physical_optimizer_rules(rules).build()))
 }
 
 /// Plans one query. Each parameter is a literal's text, for the `?` of its place.

@@ -1,0 +1,157 @@
+//! First rows against what is reckoned row by row, with memory and without, and where they are not to be taken.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array as _, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::catalog::{CatalogProvider as _, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider as _};
+use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
+use datafusion::prelude::SessionContext;
+
+use super::{FirstRowsExec, SORTED};
+use crate::{context, plan};
+
+const ROWS: i64 = 60_000;
+
+/// What a row says: a partition of two columns of which one may be NULL, an order of two, and a text.
+type Row = (Option<i64>, String, Option<f64>, i64, String);
+
+fn rows(partitions: i64) -> Vec<Row> {
+    let mut state = 17_u64;
+    let mut draw = move |below: i64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(state >> 33).unwrap() % below
+    };
+    (0..ROWS)
+        .map(|id| {
+            let key = draw(partitions);
+            let wish = (draw(9) > 0).then(|| f64::from(i32::try_from(draw(40)).unwrap()) / 4.0);
+            (
+                (key % 11 > 0).then_some(key),
+                format!("shop {}", key % 3),
+                wish,
+                id,
+                format!("row {id} of {key}: {}", "x".repeat(usize::try_from(draw(40)).unwrap())),
+            )
+        })
+        .collect()
+}
+
+fn batch(rows: &[Row]) -> RecordBatch {
+    let columns: [(&str, ArrayRef); 5] = [
+        ("key", Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>())),
+        ("shop", Arc::new(rows.iter().map(|row| Some(row.1.as_str())).collect::<StringArray>())),
+        ("wish", Arc::new(rows.iter().map(|row| row.2).collect::<Float64Array>())),
+        ("id", Arc::new(rows.iter().map(|row| Some(row.3)).collect::<Int64Array>())),
+        ("text", Arc::new(rows.iter().map(|row| Some(row.4.as_str())).collect::<StringArray>())),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap()
+}
+
+/// A lake of one table, in two parts of many batches.
+fn lake(rows: &[Row], memory: usize) -> SessionContext {
+    let parts: Vec<Vec<RecordBatch>> = rows.chunks(rows.len() / 2 + 1).map(|part| part.chunks(1_000).map(batch).collect()).collect();
+    let table = MemTable::try_new(parts[0][0].schema(), parts).unwrap();
+    let context = context(memory).unwrap();
+    {
+        let state = context.state_ref();
+        let mut state = state.write();
+        let execution = &mut state.config_mut().options_mut().execution;
+        (execution.target_partitions, execution.sort_spill_reservation_bytes) = (2, 1 << 20);
+    }
+    let schema = Arc::new(MemorySchemaProvider::new());
+    schema.register_table("t".to_owned(), Arc::new(table)).unwrap();
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema("default", schema).unwrap();
+    context.register_catalog("awsdatacatalog", Arc::new(catalog));
+    context
+}
+
+async fn physical(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
+    let state = context.state();
+    let plan = plan(&state, sql, &[]).await.unwrap();
+    state.create_physical_plan(&plan).await.unwrap()
+}
+
+const LATEST: &str =
+    "SELECT id, text FROM (SELECT *, row_number() OVER (PARTITION BY key, shop ORDER BY wish DESC, id) AS age FROM t) WHERE age = 1";
+
+/// The ids that must be there, each with its text.
+fn expected(rows: &[Row]) -> BTreeMap<i64, String> {
+    // Descending, and NULL is last whatever the direction.
+    let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| (wish * -4.0) as i64), row.3);
+    let mut best: BTreeMap<(Option<i64>, &str), &Row> = BTreeMap::new();
+    for row in rows {
+        let known = best.entry((row.0, row.1.as_str())).or_insert(row);
+        if rank(row) < rank(known) {
+            *known = row;
+        }
+    }
+    best.into_values().map(|row| (row.3, row.4.clone())).collect()
+}
+
+/// How often memory did not suffice for what stands in the plan.
+fn sorted(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let here = plan.downcast_ref::<FirstRowsExec>().and_then(|plan| plan.metrics()?.sum_by_name(SORTED));
+    here.map_or(0, |value| value.as_usize()) + plan.children().into_iter().map(sorted).sum::<usize>()
+}
+
+async fn found(context: &SessionContext, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
+    let plan = physical(context, LATEST).await;
+    let batches = collect(Arc::clone(&plan), context.task_ctx()).await.unwrap();
+    assert_eq!(sorted(&plan) > 0, is_sorted);
+    let mut all = BTreeMap::new();
+    let mut rows = 0;
+    for batch in &batches {
+        let ids = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+        let texts = batch.column(1).as_any().downcast_ref::<StringArray>().unwrap();
+        rows += ids.len();
+        all.extend((0..ids.len()).map(|row| (ids.value(row), texts.value(row).to_owned())));
+    }
+    (all, rows)
+}
+
+#[tokio::test]
+async fn each_partition_gives_its_best_row() {
+    // Few partitions: nearly all rows are beaten. Many: nearly none is.
+    for partitions in [1, 40, 9_000, 1_000_000_000] {
+        let rows = rows(partitions);
+        let (found, count) = found(&lake(&rows, 1 << 30), false).await;
+        assert_eq!((found.len(), &found), (count, &expected(&rows)), "{partitions} partitions");
+    }
+}
+
+#[tokio::test]
+async fn without_memory_a_sort_gives_the_same() {
+    let rows = rows(1_000_000_000);
+    let (found, count) = found(&lake(&rows, 10 << 20), true).await;
+    assert_eq!((found.len(), &found), (count, &expected(&rows)));
+}
+
+#[tokio::test]
+async fn a_sort_stays_where_more_than_the_first_row_may_be_wanted() {
+    let context = lake(&rows(40), 1 << 30);
+    let is_kept = async |numbered: &str, condition: &str| {
+        let sql = format!("SELECT id FROM (SELECT *, {numbered} FROM t) WHERE {condition}");
+        let shown = displayable(physical(&context, &sql).await.as_ref()).indent(false).to_string();
+        assert_ne!(shown.contains("FirstRowsExec"), shown.contains("SortExec"), "{sql}\n{shown}");
+        shown.contains("FirstRowsExec")
+    };
+    let number = "row_number() OVER (PARTITION BY key ORDER BY id) AS age";
+    for condition in ["age = 1", "1 = age", "age <= 1", "age < 2", "1 >= age", "age = 1 AND wish > 3", "age = 1 AND (age = 1 OR wish > 3)"]
+    {
+        assert!(is_kept(number, condition).await, "{condition}");
+    }
+    for condition in ["age = 2", "age <= 2", "age > 1", "age <> 1", "age = 1 OR wish > 3", "age >= 1"] {
+        assert!(!is_kept(number, condition).await, "{condition}");
+    }
+    let others = [
+        "rank() OVER (PARTITION BY key ORDER BY id) AS age",
+        "row_number() OVER (ORDER BY id) AS age",
+        "row_number() OVER (PARTITION BY key ORDER BY id) AS age, count(*) OVER (PARTITION BY key ORDER BY id) AS count",
+    ];
+    for other in others {
+        let condition = if other.contains("count") { "age = 1 AND count > 0" } else { "age = 1" };
+        assert!(!is_kept(other, condition).await, "{other}");
+    }
+}
