@@ -1,7 +1,7 @@
 //! The scorer: asks Athena for features, trains models of them, and writes scores as rows of the lake.
 //!
 //! What every model shares is here: the [`Desk`] that it works at, [`ask`] for a named query's rows, the [`shelf`] of model
-//! files in the lake's bucket, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads,
+//! files in the lake's bucket, [`repeat`] that learns them again from what they were learned from, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads,
 //! [`smurf`] that of accounts.
 //!
 //! Safe to run twice: a version's name is a hash of what it was trained on, a day that was scored whole is scored no more, and a
@@ -11,6 +11,7 @@ pub mod ask;
 mod drift;
 pub mod land;
 pub mod lead;
+pub mod repeat;
 pub mod shelf;
 pub mod smurf;
 

@@ -20,7 +20,6 @@ use freshet_ml::snapshot::{Snapshot, check_order};
 use freshet_ml::split::Part;
 
 use crate::bgnbd::{Bgnbd, fit};
-use crate::catalogue::catalogue;
 use crate::error::Error;
 use crate::features::BGNBD;
 use crate::lake::{Population, Seen, number, summaries, with_bgnbd, with_column};
@@ -28,7 +27,7 @@ use crate::plainly::Plainly;
 use crate::returns::Returns;
 use crate::score::{LeadScore, Occasion, score};
 use crate::shares::{SHARE, Shares, weights};
-use crate::train::{CUSTOMERS, PROSPECTS};
+use crate::train::{self, CUSTOMERS, PROSPECTS};
 
 /// At most so many looks are learned from, chosen on and judged by.
 pub const MOST_LOOKS: u32 = 8;
@@ -169,18 +168,16 @@ pub fn learn(course: &Course<'_>, class: Class) -> Result<Option<Lesson>, Error>
     Ok(Some(lesson))
 }
 
+/// Options of a training of a class.
+pub fn options(class: Class, seed: u64) -> Options {
+    Options { kind: class.kind().to_owned(), ..train::options(class.name(), seed) }
+}
+
 /// A model of gathered rows, learned or else given, and the frame with the feature that it gives. `rows` are those that it will
 /// speak of.
 fn taught(course: &Course<'_>, class: Class, gathered: &Gathered, rows: &Frame, resamples: usize) -> Result<(Model, Labelled), Error> {
     let frame = &gathered.frame;
-    let options = Options {
-        name: class.name().to_owned(),
-        kind: class.kind().to_owned(),
-        catalogue: catalogue(),
-        optional: vec![BGNBD.to_owned()],
-        seed: course.seed,
-        resamples,
-    };
+    let options = Options { resamples, ..options(class, course.seed) };
     match choose::train(frame, &options) {
         Err(ModelError::TooFewLabels { .. } | ModelError::EmptyPart { .. } | ModelError::NoFeatures) => {}
         learned => return Ok((learned?, frame.clone())),
@@ -252,7 +249,8 @@ fn gather(looks: &[Look], class: Class, like: &Frame, horizon_days: u32) -> Resu
             origins.push(Origin { person: person.subject.clone(), cut_off: cut_off.clone() });
         }
     }
-    Ok(Gathered { frame: Labelled::new(Frame::new(columns)?, labels, parts)?, origins, weights: weighed })
+    let frame = Labelled::new(Frame::new(columns)?, labels, parts)?.of_people(origins.iter().map(|origin| &origin.person))?;
+    Ok(Gathered { frame, origins, weights: weighed })
 }
 
 /// The newest look of a course, foretold by those before it.

@@ -116,9 +116,10 @@ fn complete_until(ledger: &Ledger) -> Day {
 
 /// The rows of all snapshots as one frame.
 fn gather(gathered: Vec<(Rows, Part)>) -> Result<Labelled, Error> {
-    let (mut labels, mut parts) = (Vec::new(), Vec::new());
+    let (mut labels, mut parts, mut customers) = (Vec::new(), Vec::new(), Vec::new());
     let mut columns: Vec<(String, Column)> = Vec::new();
     for (rows, part) in gathered {
+        customers.extend(rows.customers);
         parts.extend(std::iter::repeat_n(part, rows.labels.len()));
         labels.extend(rows.labels.iter().map(|&label| label == Label::Yes));
         for (place, (name, column)) in rows.frame.columns().iter().enumerate() {
@@ -129,7 +130,7 @@ fn gather(gathered: Vec<(Rows, Part)>) -> Result<Labelled, Error> {
             }
         }
     }
-    Ok(Labelled::new(Frame::new(columns)?, labels, parts)?)
+    Ok(Labelled::new(Frame::new(columns)?, labels, parts)?.of_people(customers.iter().map(|customer| customer.to_be_bytes()))?)
 }
 
 /// A model that gives the BG/NBD probability as it is.

@@ -49,7 +49,7 @@ struct Trained {
 
 /// Trains, chooses, calibrates and judges.
 pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
-    let (learn, learn_labels, validate, validate_labels) = learning_parts(labelled, options.seed)?;
+    let Learning { learn, learn_labels, learn_people, validate, validate_labels } = learning_parts(labelled, options.seed)?;
     let positives = learn_labels.iter().filter(|&&label| label).count();
     if positives < NEEDED || learn_labels.len() - positives < NEEDED {
         return Err(Error::TooFewLabels { positives, negatives: learn_labels.len() - positives, needed: NEEDED });
@@ -87,7 +87,7 @@ pub fn train(labelled: &Labelled, options: &Options) -> Result<Model, Error> {
     if needed.len() < everything.len() {
         consider(stand("logistic with the optional features", everything.clone(), fit_logistic(&everything, &learn, &learn_labels)?)?);
     }
-    consider(stand("boosted trees", everything.clone(), fit_boosted(&everything, &learn, &learn_labels, options.seed))?);
+    consider(stand("boosted trees", everything.clone(), fit_boosted(&everything, &learn, &learn_labels, &learn_people, options.seed))?);
     let chosen = chosen.ok_or(Error::NoFeatures)?;
 
     let raw: Vec<f64> = chosen.validation.iter().map(|&answer| probability(answer)).collect();
@@ -169,25 +169,40 @@ fn learn_again(labelled: &Labelled, chosen: &Trained, options: &Options) -> Resu
     Ok((features, learner))
 }
 
-/// Training and validation rows; without validation rows, a fifth of the training rows is held out.
-fn learning_parts(labelled: &Labelled, seed: u64) -> Result<(Frame, Vec<bool>, Frame, Vec<bool>), Error> {
+/// What is learned from, and what is chosen on.
+struct Learning {
+    learn: Frame,
+    learn_labels: Vec<bool>,
+    learn_people: Vec<u64>,
+    validate: Frame,
+    validate_labels: Vec<bool>,
+}
+
+/// Training and validation rows; without validation rows, a fifth of the people of the training rows is held out.
+fn learning_parts(labelled: &Labelled, seed: u64) -> Result<Learning, Error> {
     let (learn, learn_labels) = labelled.part(Part::Train);
     if learn_labels.is_empty() {
         return Err(Error::EmptyPart { part: Part::Train.name() });
     }
+    let learn_people = labelled.people(Part::Train);
     let (validate, validate_labels) = labelled.part(Part::Validation);
     if !validate_labels.is_empty() {
-        return Ok((learn, learn_labels, validate, validate_labels));
+        return Ok(Learning { learn, learn_labels, learn_people, validate, validate_labels });
     }
-    let (held, kept) = hold_out(learn_labels.len(), seed);
-    let pick = |rows: &[usize]| (learn.take(rows), rows.iter().map(|&row| learn_labels[row]).collect::<Vec<bool>>());
-    let ((learn, learn_labels), (validate, validate_labels)) = (pick(&kept), pick(&held));
-    Ok((learn, learn_labels, validate, validate_labels))
+    let (held, kept) = hold_out(&learn_people, seed);
+    let labels = |rows: &[usize]| rows.iter().map(|&row| learn_labels[row]).collect();
+    Ok(Learning {
+        learn: learn.take(&kept),
+        learn_labels: labels(&kept),
+        learn_people: kept.iter().map(|&row| learn_people[row]).collect(),
+        validate: learn.take(&held),
+        validate_labels: labels(&held),
+    })
 }
 
-/// A fifth of the rows, by a hash of their places, and the others.
-fn hold_out(rows: usize, seed: u64) -> (Vec<usize>, Vec<usize>) {
-    (0..rows).partition(|row| share_of_key(&row.to_be_bytes(), seed) < 0.2)
+/// The rows of a fifth of the people, by a hash, and all others.
+fn hold_out(people: &[u64], seed: u64) -> (Vec<usize>, Vec<usize>) {
+    (0..people.len()).partition(|&row| share_of_key(&people[row].to_be_bytes(), seed) < 0.2)
 }
 
 fn fit_logistic(features: &[Prepared], frame: &Frame, labels: &[bool]) -> Result<Learner, Error> {
@@ -204,10 +219,10 @@ fn fit_logistic(features: &[Prepared], frame: &Frame, labels: &[bool]) -> Result
     Ok(Learner::Logistic(logistic::fit(inputs, labels, 1.0)?))
 }
 
-/// Trees as many as held-out training rows ask for, then learned from all training rows.
-fn fit_boosted(features: &[Prepared], frame: &Frame, labels: &[bool], seed: u64) -> Learner {
+/// Trees as many as held-out people of the training rows ask for, then learned from all training rows.
+fn fit_boosted(features: &[Prepared], frame: &Frame, labels: &[bool], people: &[u64], seed: u64) -> Learner {
     let columns = plain_columns(features, frame, labels.len());
-    let (held, kept) = hold_out(labels.len(), seed);
+    let (held, kept) = hold_out(people, seed);
     let pick = |rows: &[usize]| -> (Vec<Vec<f64>>, Vec<bool>) {
         (
             columns.iter().map(|column| rows.iter().map(|&row| column[row]).collect()).collect(),

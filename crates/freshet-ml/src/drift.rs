@@ -2,7 +2,7 @@
 //!
 //! The population stability index over ten bins of equal mass before, and one for what is missing: the sum of
 //! (now - before) ln(now / before) over the bins' shares. By custom below 0.1 is still, above 0.25 is another population.
-//! A share is never taken for less than half a row.
+//! A share is never taken for less than half a row. A base rate is two bins: those who did, and those who did not.
 
 use std::collections::BTreeMap;
 
@@ -68,6 +68,19 @@ pub fn of_numbers(before: &[f64], now: &[f64]) -> Drift {
     }
 }
 
+/// The drift of a share of rows: `before` is what it was, `yes` of `now` rows are what it is.
+pub fn of_share(before: f64, yes: usize, now: usize) -> Drift {
+    let of_now = |share: f64| [(1.0 - share) * rows(now), share * rows(now)];
+    let share = rows_of(yes) / rows(now);
+    Drift {
+        index: index(&of_now(before), &of_now(share)),
+        mean_before: Some(keep(before)),
+        mean_now: Some(keep(share)),
+        missing_before: 0.0,
+        missing_now: 0.0,
+    }
+}
+
 fn of_categories(before: &[Option<String>], now: &[Option<String>]) -> Drift {
     let mut counts: BTreeMap<Option<&str>, [f64; 2]> = BTreeMap::new();
     for (place, values) in [before, now].into_iter().enumerate() {
@@ -100,14 +113,18 @@ fn index(before: &[f64], now: &[f64]) -> f64 {
     )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
 fn rows(count: usize) -> f64 {
-    count.max(1) as f64
+    rows_of(count.max(1))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no frame has 2^53 rows")]
+fn rows_of(count: usize) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{drift, of_numbers};
+    use super::{drift, of_numbers, of_share};
     use crate::frame::{Column, Frame};
     use crate::random::Draws;
 
@@ -125,6 +142,16 @@ mod tests {
         // By hand: one of two halves becomes three quarters: 0.25 ln 1.5 + -0.25 ln 0.5.
         let halves = of_numbers(&[0.0, 0.0, 1.0, 1.0], &[0.0, 1.0, 1.0, 1.0]).index;
         assert!((halves - (0.25 * 1.5_f64.ln() - 0.25 * 0.5_f64.ln())).abs() < 1e-9, "{halves}");
+    }
+
+    #[test]
+    fn a_base_rate_is_two_bins() {
+        assert!(of_share(0.1, 10, 100).index.abs() < 1e-12);
+        // By hand: from a tenth to three tenths: 0.2 ln 3 - 0.2 ln (7 / 9).
+        let moved = of_share(0.1, 30, 100);
+        assert!((moved.index - 0.2 * (3.0_f64.ln() - (7.0_f64 / 9.0).ln())).abs() < 1e-9, "{moved:?}");
+        assert_eq!((moved.mean_before, moved.mean_now), (Some(0.1), Some(0.3)));
+        assert!(of_share(0.1, 0, 100).index.is_finite() && of_share(0.1, 0, 100).index > 0.2);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::random::number_of_key;
 use crate::split::{Part, rows};
 
 /// The values of one feature.
@@ -112,6 +113,7 @@ pub struct Labelled {
     frame: Frame,
     labels: Vec<bool>,
     parts: Vec<Part>,
+    people: Option<Vec<u64>>,
 }
 
 impl Labelled {
@@ -122,7 +124,17 @@ impl Labelled {
                 return Err(Error::UnevenColumns { column: name.to_owned(), rows, expected: frame.rows() });
             }
         }
-        Ok(Self { frame, labels, parts })
+        Ok(Self { frame, labels, parts, people: None })
+    }
+
+    /// The same rows with the keys of those whose they are, so that whoever has several rows is held out with all of them or not at all.
+    pub fn of_people<K: AsRef<[u8]>>(mut self, keys: impl IntoIterator<Item = K>) -> Result<Self, Error> {
+        let people: Vec<u64> = keys.into_iter().map(|key| number_of_key(key.as_ref())).collect();
+        if people.len() != self.labels.len() {
+            return Err(Error::UnevenColumns { column: "person".to_owned(), rows: people.len(), expected: self.labels.len() });
+        }
+        self.people = Some(people);
+        Ok(self)
     }
 
     /// The features.
@@ -146,9 +158,19 @@ impl Labelled {
         (self.frame.take(&rows), rows.iter().map(|&row| self.labels[row]).collect())
     }
 
+    /// Of whom the rows of one part are; where nobody said, each row is of its own.
+    pub fn people(&self, part: Part) -> Vec<u64> {
+        let rows = rows(&self.parts, part);
+        match &self.people {
+            Some(people) => rows.iter().map(|&row| people[row]).collect(),
+            None => (0..rows.len() as u64).collect(),
+        }
+    }
+
     /// The same rows with another frame.
     pub fn with_frame(&self, frame: Frame) -> Result<Self, Error> {
-        Self::new(frame, self.labels.clone(), self.parts.clone())
+        let with = Self::new(frame, self.labels.clone(), self.parts.clone())?;
+        Ok(Self { people: self.people.clone(), ..with })
     }
 
     /// The hash over names, values, labels and parts.
@@ -176,6 +198,18 @@ mod tests {
         assert!(Frame::new(vec![number("a", &[1.0]), number("a", &[1.0])]).is_err());
         let frame = Frame::new(vec![number("a", &[1.0])]).expect("a frame");
         assert!(Labelled::new(frame, vec![true, false], vec![Part::Train]).is_err());
+    }
+
+    #[test]
+    fn a_person_is_the_same_in_every_look() {
+        let labelled =
+            Labelled::new(Frame::new(vec![number("a", &[1.0; 4])]).expect("a frame"), vec![true; 4], vec![Part::Train; 4]).expect("labels");
+        assert_eq!(labelled.people(Part::Train), [0, 1, 2, 3]);
+        assert!(labelled.clone().of_people(["p"; 3]).is_err());
+        let people = labelled.of_people(["p", "q", "p", "r"]).expect("people");
+        let numbers = people.people(Part::Train);
+        assert!(numbers[0] == numbers[2] && numbers[0] != numbers[1] && numbers[1] != numbers[3]);
+        assert_eq!(people.with_frame(people.frame().clone()).expect("a frame").people(Part::Train), numbers);
     }
 
     #[test]

@@ -100,7 +100,8 @@ pub fn read(text: impl Read) -> Result<(Labelled, Vec<Origin>), Error> {
         }
     }
     let frame = Frame::new(names.iter().map(|name| name.trim_end_matches(CATEGORY).to_owned()).zip(columns).collect())?;
-    Ok((Labelled::new(frame, labels, parts)?, origins))
+    let labelled = Labelled::new(frame, labels, parts)?.of_people(origins.iter().map(|origin| &origin.person))?;
+    Ok((labelled, origins))
 }
 
 /// How many rows a frame has.

@@ -1,7 +1,7 @@
 //! A model without learning: a feature that is a probability already is given as it is.
 //!
-//! It speaks while too few labels have matured. Its features are prepared on rows whose labels nobody knows yet, so that
-//! it can be made on the first day; where there are labels, it is judged by them as any other.
+//! It speaks while too few labels have matured. Where there are labels, it is prepared on their rows and judged by them as any
+//! other, so that its frozen frame gives it again; on the first day it is prepared on those whom it will speak of.
 
 use crate::calibrate::Calibration;
 use crate::choice::Choice;
@@ -17,19 +17,20 @@ use crate::prepare::{self, Bend, Encoding, Prepared, Scale};
 /// A model that gives `feature`; `rule` says why none was learned. `rows` are those that it will speak of, of the same
 /// columns as `labelled`, which may have no rows at all: the base rate is then the one that the feature foretells.
 pub fn given(rows: &Frame, labelled: &Labelled, options: &Options, feature: &str, rule: &str) -> Result<Model, Error> {
-    let Some(Column::Number(values)) = rows.column(feature) else {
-        return Err(Error::NoFeatures);
+    let known_of = |frame: &Frame| match frame.column(feature) {
+        Some(Column::Number(values)) => {
+            let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+            (!known.is_empty()).then(|| (values.clone(), known))
+        }
+        Some(Column::Category(_)) | None => None,
     };
-    let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    if known.is_empty() {
-        return Err(Error::NoFeatures);
-    }
+    let (values, known) = known_of(labelled.frame()).or_else(|| known_of(rows)).ok_or(Error::NoFeatures)?;
     let positives = labelled.labels().iter().filter(|&&label| label).count();
     let base_rate = match labelled.labels().len() {
         0 => known.iter().sum::<f64>() / count(known.len()),
         rows => count(positives) / count(rows),
     };
-    let only = Frame::new(vec![(feature.to_owned(), Column::Number(values.clone()))])?;
+    let only = Frame::new(vec![(feature.to_owned(), Column::Number(values))])?;
     let features = prepare::fit(&only, &options.catalogue).pop().unwrap_or_else(|| Prepared {
         feature: Feature::find(&options.catalogue, feature),
         encoding: Encoding::Number {
@@ -91,6 +92,12 @@ mod tests {
         let read = Model::read(&model.write().expect("text")).expect("a model");
         let score = read.score(&frame(&[f64::NAN])).expect("scores")[0];
         assert!((score.probability - 0.5).abs() < 1e-9);
-        assert!(given(&frame(&[f64::NAN]), &labelled, &Options::default(), "rate", "too few").is_err());
+        // It is prepared on the rows that judge it, whoever is there now; where nobody has the feature, nothing is given.
+        assert_eq!(
+            given(&frame(&[f64::NAN]), &labelled, &Options::default(), "rate", "too few").expect("a model").features,
+            given(&rows, &labelled, &Options::default(), "rate", "too few").expect("a model").features
+        );
+        let gaps = Labelled::new(frame(&[f64::NAN]), vec![true], vec![Part::Test]).expect("labels");
+        assert!(given(&frame(&[f64::NAN]), &gaps, &Options::default(), "rate", "too few").is_err());
     }
 }

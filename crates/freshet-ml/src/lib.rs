@@ -4,7 +4,8 @@
 //! [`snapshot`] and [`split`] decide what a row may see and where it counts, [`frame`] holds it, [`prepare`] makes
 //! numbers of it, [`logistic`] and [`boost`] learn, [`choose`] picks by a stated rule, [`calibrate`] makes
 //! probabilities, [`metrics`] judges them, [`reasons`] says why, and [`model`] is the file that remains, with its
-//! [`frozen`] frame and its [`card`]. [`given`] is for when there is nothing to learn from, and [`gate`] lets a new model in.
+//! [`frozen`] frame and its [`card`]. [`given`] is for when there is nothing to learn from, and [`gate`] lets a new model in;
+//! [`repeat`] learns an old one again.
 //!
 //! All of it is pure: bytes, dates and seeds come in as arguments, values go out, and the same arguments give the
 //! same bytes. There is no clock, no file and no thread here.
@@ -36,6 +37,7 @@ pub mod plot;
 pub mod prepare;
 pub mod random;
 pub mod reasons;
+pub mod repeat;
 pub mod snapshot;
 pub mod split;
 

@@ -56,10 +56,18 @@ impl Draws {
 /// A share from 0 up to, without, 1 that belongs to this key under this seed, wherever it is asked.
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
 pub fn share_of_key(key: &[u8], seed: u64) -> f64 {
-    let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(key).finalize();
+    (first_bits(Sha256::new().chain_update(seed.to_be_bytes()).chain_update(key)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// A number that stands for a key: two keys have one only by a chance of 2^-64.
+pub fn number_of_key(key: &[u8]) -> u64 {
+    first_bits(Sha256::new().chain_update(key))
+}
+
+fn first_bits(hasher: Sha256) -> u64 {
     let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    (u64::from_be_bytes(first) >> 11) as f64 / (1u64 << 53) as f64
+    first.copy_from_slice(&hasher.finalize()[..8]);
+    u64::from_be_bytes(first)
 }
 
 #[cfg(test)]

@@ -99,7 +99,8 @@ fn backtests(frame: &Labelled, origins: &[Origin], options: &Options) -> Result<
             row if row >= chosen => Part::Validation,
             _ => Part::Train,
         };
-        let known = Labelled::new(frame.frame().take(&rows), frame.labels()[..end].to_vec(), rows.iter().map(|&row| side(row)).collect())?;
+        let known = Labelled::new(frame.frame().take(&rows), frame.labels()[..end].to_vec(), rows.iter().map(|&row| side(row)).collect())?
+            .of_people(origins[..end].iter().map(|origin| &origin.person))?;
         let Ok(model) = verdicts::train(&known, &options) else { continue };
         let Some(metrics) = model.metrics.test else { continue };
         let (test, _) = known.part(Part::Test);
@@ -161,7 +162,8 @@ fn lessons(looks: &[Look], verdicts: &[Verdict]) -> Result<(Labelled, Vec<Origin
     }
     let frame = Frame::new(columns.into_iter().map(|(name, values)| (name, Column::Number(values))).collect())?;
     let parts = parts(&days);
-    Ok((Labelled::new(frame, labels, parts)?, origins))
+    let labelled = Labelled::new(frame, labels, parts)?.of_people(origins.iter().map(|origin| &origin.person))?;
+    Ok((labelled, origins))
 }
 
 /// Parts of rows that are in order of their days.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use freshet_lambda::scorer::lead;
 use freshet_lambda::scorer::shelf::Shelf;
+use freshet_lambda::scorer::{Scoring, lead};
 use freshet_lead::lake::Seen;
 use freshet_ml::frame::{Column, Frame, Labelled};
 use freshet_ml::frozen::{self, Origin};
@@ -144,6 +144,9 @@ fn train_and_score(up: &Up) {
     assert!(shelf("## Backtest") && shelf("sha256") && shelf("never causes"));
     let again = train();
     assert_eq!((&again["version"], &again["was_there"], &again["is_current"]), (&first["version"], &json!(true), &json!(true)));
+    let repeated: Value = serde_json::from_str(&up.freshet(&["model", "repeat", "lead", "--json"])).unwrap();
+    let outcomes: Vec<&Value> = repeated["parts"].as_array().unwrap().iter().map(|part| &part["outcome"]).collect();
+    assert_eq!(outcomes, [&json!("same"), &json!("same")], "learned again from the frozen frames: {repeated}");
 
     let score = || -> Value { serde_json::from_str(&up.freshet(&["score", "lead", "--as-of", &as_of, "--json"])).unwrap() };
     let report = score();
@@ -322,6 +325,35 @@ async fn no_feature_of_the_lake_sees_past_the_cut_off() {
         assert_ne!(now, last, "{table} is not looked at");
         last = now;
     }
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_true_of_earlier_scores_is_beside_the_base_rate() {
+    let home = tempfile::tempdir().unwrap();
+    let (running, config, desk) = scoring::lake(home.path()).await;
+    let order = |customer: usize, at: &str| {
+        let total = 10 + customer;
+        (
+            "shopify_orders",
+            json!({ "order_id": format!("{customer}-{at}"), "occurred_at": format!("{at} 10:00:00.000"), "customer_key": format!("k-{customer}"), "total_price": format!("{total}.0000") }),
+        )
+    };
+    // Sixty buy in May, a third of them twice. In the ten days from June on a quarter buys, a tenth after them alone.
+    let mut orders: Vec<(&str, Value)> = (0..60).map(|customer| order(customer, &format!("2026-05-{:02}", 1 + customer % 20))).collect();
+    orders.extend((0..60).step_by(3).map(|customer| order(customer, "2026-05-25")));
+    orders.extend((0..60).step_by(4).map(|customer| order(customer, "2026-06-10")));
+    orders.extend((1..60).step_by(10).map(|customer| order(customer, "2026-06-11")));
+    add(&config, "orders", &orders).await;
+    let trained = lead::train(&desk, &lead::Training { as_of: day("2026-06-01"), horizon_days: 10, seed: 1 }).await.unwrap();
+    for (as_of, name) in [("2026-06-01", "scores"), ("2026-06-12", "later-scores")] {
+        let report = lead::score(&desk, &Scoring { as_of: day(as_of), version: None }).await.unwrap();
+        assert_eq!((report.customers, report.unspoken), (60, 0), "{report:?}");
+        scoring::store(&config, name).await;
+    }
+    let drifted = scoring::rows(&desk, "SELECT dt, model, feature, mean_now, rows_now FROM model_drift WHERE what = 'base_rate'").await;
+    let model = format!("lead-{}/customers", trained.version);
+    assert_eq!(drifted, [["2026-06-12", model.as_str(), "label", "0.25", "60"].map(|text| Some(text.to_owned()))], "fifteen of sixty");
     running.stop().await.unwrap();
 }
 

@@ -13,15 +13,15 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use chrono::{Days, TimeDelta};
 use freshet_ingest::time::Millis;
+use freshet_lambda::scorer::repeat::{self, Outcome};
 use freshet_lambda::scorer::shelf::Shelf;
-use freshet_lambda::scorer::{Desk, Scoring, smurf};
+use freshet_lambda::scorer::{Desk, Kind, Scoring, smurf};
 use freshet_ml::metrics::roc_auc;
-use freshet_query::{Run, run};
 use freshet_schema::Contract;
 use freshet_table::{Lake, Options, Request, Subject, erase};
 use serde_json::{Value, json};
 
-use crate::scoring::{TIMEOUT, add, day, lake, share, store};
+use crate::scoring::{add, day, lake, rows, share, store};
 
 const ACCOUNTS: usize = 400;
 const MATCHES: usize = 420;
@@ -97,21 +97,6 @@ fn matches(players: &[Player], state: &mut u64) -> Vec<(&'static str, Value)> {
         }
     }
     rows
-}
-
-async fn rows(desk: &Desk, sql: &str) -> Vec<Vec<Option<String>>> {
-    let request = Run {
-        sql: sql.to_owned(),
-        parameters: Vec::new(),
-        database: desk.database.clone(),
-        workgroup: desk.workgroup.clone(),
-        output_location: desk.output_location.clone(),
-        timeout: TIMEOUT,
-        byte_limit: None,
-        reuse_minutes: None,
-        cancel: std::future::pending(),
-    };
-    run(&desk.athena, request).await.unwrap().rows
 }
 
 async fn number(desk: &Desk, sql: &str) -> f64 {
@@ -230,7 +215,17 @@ async fn verdicts_teach_a_model_that_scores_and_nothing_sees_past_its_cut_off() 
     assert!(number(&desk, "SELECT count(*) FROM smurf_scores WHERE probability IS NULL OR base_rate IS NULL").await.abs() < 0.5);
     let drifted = "SELECT count(*) FROM model_drift WHERE kind = 'smurf' AND model = 'smurf-";
     assert!(number(&desk, &format!("{drifted}{}'", first.version)).await > 5.0, "features and the score, each beside the training");
+    let repeated = repeat::version(&shelf, Kind::Smurf, &first.version).await.unwrap();
+    assert_eq!(repeated.iter().map(|part| part.outcome).collect::<Vec<_>>(), [Outcome::Same]);
+    let newer = [("player-1", "above"), ("player-2", "fits"), ("player-4", "above")].map(|(player, verdict)| {
+        ("game_verdicts", json!({ "occurred_at": "2026-06-15 12:00:00.000", "topic": "account_verdict", "player_id": player, "verdict": verdict, "drawn_by": "audit" }))
+    });
+    add(&config, "newer-verdicts", &newer).await;
     an_erased_player_is_in_no_frame(&config, &desk, &first.version).await;
+    let found = rows(&desk, "SELECT dt, round(mean_now, 4), rows_now FROM model_drift WHERE what = 'base_rate'").await;
+    assert_eq!(found, [["2026-06-16", "0.6667", "3"].map(|text| Some(text.to_owned()))], "two of three verdicts since the training");
+    let repeated = repeat::version(&shelf, Kind::Smurf, &first.version).await.unwrap();
+    assert_eq!((repeated[0].outcome, repeated[0].erased_rows), (Outcome::RowsErased, 1));
     let unknown = smurf::score(&desk, &Scoring { as_of: day("2026-06-15"), version: Some("nonsense".to_owned()) }).await;
     assert!(unknown.unwrap_err().to_string().contains("nonsense"));
 

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use freshet_ingest::time::Millis;
 use freshet_lambda::scorer::Desk;
 use freshet_local::Running;
-use freshet_query::{Registration, register};
+use freshet_query::{Registration, Run, register, run};
 use freshet_schema::Contract;
 use freshet_table::{Lake, compact};
 use serde_json::{Value, json};
@@ -69,4 +69,20 @@ pub(crate) async fn store(config: &SdkConfig, name: &str) -> u64 {
     let report = compact(&Lake::connect(config, BUCKET).unwrap(), Contract::embedded(), &options, |_| ()).await.unwrap();
     assert_eq!((report.conflicts, report.quarantined.len()), (0, 0), "{report:?}");
     report.rows
+}
+
+/// The rows of a statement, as texts.
+pub(crate) async fn rows(desk: &Desk, sql: &str) -> Vec<Vec<Option<String>>> {
+    let request = Run {
+        sql: sql.to_owned(),
+        parameters: Vec::new(),
+        database: desk.database.clone(),
+        workgroup: desk.workgroup.clone(),
+        output_location: desk.output_location.clone(),
+        timeout: TIMEOUT,
+        byte_limit: None,
+        reuse_minutes: None,
+        cancel: std::future::pending(),
+    };
+    run(&desk.athena, request).await.unwrap().rows
 }

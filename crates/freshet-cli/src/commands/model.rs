@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use freshet_lambda::scorer::repeat::{self, Outcome};
 use freshet_lambda::scorer::shelf::{Models, Shelf};
-use freshet_lambda::scorer::{lead, smurf};
+use freshet_lambda::scorer::{self, lead, smurf};
 use freshet_ml::metrics::Metrics;
 use freshet_ml::model::Model;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::output::{complain, say, table};
 /// Arguments of `freshet model`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  freshet model list lead\n  freshet model show lead\n  freshet model compare lead VERSION VERSION\n  freshet model evaluate lead --frame customers.csv.gz --ignore id --json"
+    after_help = "Examples:\n  freshet model list lead\n  freshet model show lead\n  freshet model repeat lead\n  freshet model compare lead VERSION VERSION\n  freshet model evaluate lead --frame customers.csv.gz --ignore id --json"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -76,6 +77,17 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Train again from a version's frozen frames, and say whether each model file comes out the same to the byte. Writes nothing.
+    Repeat {
+        /// Of which kind.
+        #[arg(value_enum)]
+        kind: Kind,
+        /// The version; the current one where it is left out.
+        version: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Train on files and say how good the result is on rows that it has not seen. Needs no lake.
     Evaluate(evaluate::Arguments),
     /// Compare two versions by their figures, each on its own test rows.
@@ -103,6 +115,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::List { kind, json } => list(&shelf(kind), kind, json).await,
         Command::Show { kind, version, json } => show(&shelf(kind), version.as_deref(), json).await,
+        Command::Repeat { kind, version, json } => again(&shelf(kind), kind, version.as_deref(), json).await,
         Command::Promote { kind, version, force } => promote(&shelf(kind), kind, &version, force).await,
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Compare { kind, one, other, json } => compare(&shelf(kind), &one, other.as_deref(), json).await,
@@ -156,6 +169,31 @@ async fn show(shelf: &Shelf<'_>, version: Option<&str>, as_json: bool) -> Result
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn again(shelf: &Shelf<'_>, kind: Kind, version: Option<&str>, as_json: bool) -> Result<ExitCode> {
+    let version = wanted(shelf, version).await?;
+    let kind = match kind {
+        Kind::Lead => scorer::Kind::Lead,
+        Kind::Smurf => scorer::Kind::Smurf,
+    };
+    let found = repeat::version(shelf, kind, &version).await?;
+    if as_json {
+        say(&serde_json::to_string_pretty(&json!({ "version": version, "parts": found }))?);
+    }
+    for part in found.iter().filter(|_| !as_json) {
+        let words = match part.outcome {
+            Outcome::Same => format!("the same to the byte, from {} rows", part.rows),
+            Outcome::Different => "another: trained by another release? `freshet train` makes a version of this one".to_owned(),
+            Outcome::RowsErased => {
+                "another, since erasures have taken rows out of its frozen frame: it cannot be repeated exactly".to_owned()
+            }
+            Outcome::FrameGone => "its frozen frame is gone, as after the erasure of a shop: it cannot be repeated".to_owned(),
+            Outcome::NothingLearned => "made before any label was known, from no frame: `freshet train --as-of` makes it again".to_owned(),
+        };
+        say(&format!("{version} {}: {words}", part.part));
+    }
+    Ok(if found.iter().all(|part| part.outcome.is_well()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn promote(shelf: &Shelf<'_>, kind: Kind, version: &str, force: bool) -> Result<ExitCode> {

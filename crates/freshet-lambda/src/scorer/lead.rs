@@ -4,9 +4,9 @@
 
 mod train;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use freshet_lead::lake::{Collector, KnownBy, Person, Seen};
 use freshet_lead::lessons::{Class, frame_for, frame_to_score, score_population};
 use freshet_lead::score::{LeadScore, Occasion};
@@ -16,7 +16,7 @@ use freshet_ml::split::Part;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::drift::{self, Compared};
+use super::drift::{self, CameTrue, Compared};
 use super::land::Landing;
 use super::shelf::Shelf;
 use super::{Desk, Scoring, ask};
@@ -69,6 +69,8 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
     let mut landing = Landing::new(&desk.s3, &desk.bucket, TABLE);
     let mut drifted = Landing::new(&desk.s3, &desk.bucket, drift::TABLE);
     let (mut counts, mut unspoken, mut horizon_days) = ([0, 0], 0, 0);
+    let asked = models.values().find_map(|model| model.training.horizon_days).unwrap_or_default();
+    let came_true = came_true(desk, scoring.as_of, asked).await?;
     for class in Class::ALL {
         let population = class.of(&seen);
         let Some(model) = models.get(class.name()) else {
@@ -88,6 +90,10 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
             probabilities.push(score.probability);
         }
         counts[usize::from(class == Class::Prospects)] = probabilities.len();
+        let known = came_true.get(class.name()).copied().unwrap_or_default();
+        if let Some(row) = drift::base_rate_row(KIND, model, &as_of, known) {
+            drifted.push(&as_of, row).await?;
+        }
         if let Some(frozen) = shelf.frame(&version, class.name(), model).await?.filter(|_| !probabilities.is_empty()) {
             for row in drift_rows(model, &as_of, &frozen, &frame, &probabilities)? {
                 drifted.push(&as_of, row).await?;
@@ -102,6 +108,26 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
         shelf.note_scored(&report.as_of, &report).await?;
     }
     Ok(report)
+}
+
+/// What came true, by class, of the newest scores whose labels have been known for a day, so that what came late is there.
+async fn came_true(desk: &Desk, as_of: NaiveDate, horizon_days: u32) -> Result<BTreeMap<String, CameTrue>, Error> {
+    const OUTCOMES: &str = "lead_outcomes";
+    let scored = as_of - Days::new(u64::from(horizon_days) + 1);
+    let values = [("from", scored.to_string()), ("to", scored.to_string()), ("as_of", as_of.to_string())];
+    let begin =
+        |names: &[&str]| Ok((["class", "people", "bought"].map(|name| names.iter().position(|other| *other == name)), BTreeMap::new()));
+    let take = |(places, found): &mut ([Option<usize>; 3], BTreeMap<String, CameTrue>), row: &[Option<String>]| {
+        let [class, people, bought] = places.map(|place| row.get(place?)?.as_deref());
+        let number = |text: Option<&str>| text?.parse::<usize>().ok();
+        let (Some(class), Some(people), Some(bought)) = (class, number(people), number(bought)) else {
+            return Err(Error::Ask { query: OUTCOMES, source: "a row lacks what its header promises".into() });
+        };
+        let all = found.entry(class.to_owned()).or_default();
+        *all = CameTrue { yes: all.yes + bought, rows: all.rows + people };
+        Ok(())
+    };
+    Ok(ask::each_row(desk, OUTCOMES, &values, begin, take).await?.1)
 }
 
 /// How far the people of a day are from those of the training.

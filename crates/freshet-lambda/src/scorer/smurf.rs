@@ -86,7 +86,9 @@ pub async fn score(desk: &Desk, scoring: &Scoring) -> Result<ScoreReport, Error>
     }
     let mut drifted = Landing::new(&desk.s3, &desk.bucket, drift::TABLE);
     if let Some(model) = &model {
-        for row in drift_rows(desk, &version, model, &known.accounts, &rows).await? {
+        let mut moved = drift_rows(desk, &version, model, &known.accounts, &rows).await?;
+        moved.extend(drift::base_rate_row(KIND, model, &as_of, train::since_training(desk, model, scoring.as_of).await?));
+        for row in moved {
             drifted.push(&as_of, row).await?;
         }
     }

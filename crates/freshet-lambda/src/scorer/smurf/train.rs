@@ -8,12 +8,14 @@ use freshet_ml::card::{Words, card};
 use freshet_ml::choose::NEEDED;
 use freshet_ml::frozen;
 use freshet_ml::gate;
+use freshet_ml::model::Model;
 use freshet_ml::plot;
 use freshet_ml::split::Part;
 use freshet_smurf::lessons::{Lesson, Look, Verdict, learn, unlearned_auc};
 
 use super::{DAYS, Desk, KIND, Names, PART, gather, unreadable};
 use crate::error::Error;
+use crate::scorer::drift::CameTrue;
 use crate::scorer::shelf::Shelf;
 use crate::scorer::{TrainReport, Trained, ask, table_versions};
 
@@ -115,6 +117,14 @@ pub async fn gate(shelf: &Shelf<'_>, version: &str) -> Result<(bool, String), Er
 
 fn unknown(version: &str) -> Error {
     Error::UnknownModel { kind: KIND, version: version.to_owned() }
+}
+
+/// What admins have found since a model was trained: how many verdicts, and how many of them above their record.
+pub(super) async fn since_training(desk: &Desk, model: &Model, as_of: NaiveDate) -> Result<CameTrue, Error> {
+    let trained = model.training.as_of.unwrap_or(NaiveDate::MIN);
+    let newer = |verdict: &Verdict| verdict.decided_on > trained && verdict.decided_on < as_of;
+    let found: Vec<bool> = verdicts(desk, as_of).await?.iter().filter(|verdict| newer(verdict)).map(|verdict| verdict.is_above).collect();
+    Ok(CameTrue { yes: found.iter().filter(|&&is_above| is_above).count(), rows: found.len() })
 }
 
 /// The latest verdict on each account, as known by the end of a day.
