@@ -2,6 +2,7 @@
 
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column as PlanColumn, UnnestOptions};
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
@@ -79,9 +80,22 @@ impl Binder {
                     let plan = LogicalPlanBuilder::from(left.plan).cross_join(right.plan)?.filter(condition)?.build()?;
                     return Ok(Relation { plan, columns });
                 }
-                let plan = LogicalPlanBuilder::from(left.plan)
-                    .join_on(right.plan, kind, datafusion::logical_expr::utils::split_conjunction_owned(condition))?
-                    .build()?;
+                let (asking, conditions): (Vec<Expr>, Vec<Expr>) =
+                    split_conjunction_owned(condition).into_iter().partition(super::subqueries::has_subquery);
+                let (mut left, mut right) = (left.plan, right.plan);
+                for condition in asking {
+                    // What is asked of the side that need not match may be asked before.
+                    let side = match kind {
+                        JoinType::Left => &mut right,
+                        JoinType::Right => &mut left,
+                        _ => return Err(missing("a subquery in the condition of a FULL JOIN")),
+                    };
+                    if !super::subqueries::is_of(&condition, side.schema()) {
+                        return Err(missing("a subquery about both sides in the condition of an outer join"));
+                    }
+                    *side = LogicalPlanBuilder::from(side.clone()).filter(condition)?.build()?;
+                }
+                let plan = LogicalPlanBuilder::from(left).join_on(right, kind, conditions)?.build()?;
                 Ok(Relation { plan, columns })
             }
             JoinConstraint::Using(names) => self.using(left, right, kind, names),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Spans;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, Query};
@@ -18,6 +18,19 @@ use crate::value::{Value, equal, fact};
 pub(super) fn has_subquery(expr: &Expr) -> bool {
     expr.exists(|node| Ok(matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_))))
         .unwrap_or(true)
+}
+
+/// Whether an expression takes columns of one relation alone, its subqueries none.
+pub(super) fn is_of(expr: &Expr, schema: &DFSchema) -> bool {
+    let correlated = expr.exists(|node| {
+        Ok(match node {
+            Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
+            Expr::InSubquery(InSubquery { subquery, .. }) | Expr::Exists(Exists { subquery, .. }) => !subquery.outer_ref_columns.is_empty(),
+            Expr::SetComparison(_) => true,
+            _ => false,
+        })
+    });
+    !correlated.unwrap_or(true) && expr.column_refs().into_iter().all(|column| schema.has_column(column))
 }
 
 fn wrap(relation: &Relation) -> Result<Subquery, Error> {
