@@ -1,10 +1,11 @@
-//! The first row of each partition without sorting: what `row_number() OVER (PARTITION BY … ORDER BY …) = 1` asks for.
+//! The first row of each partition without sorting: what `row_number() OVER (PARTITION BY … ORDER BY …) = 1` asks for; or the first
+//! rows, where it is a `rank` that is 1.
 //!
 //! "The latest version of each order" is the commonest question to a lake of events. DataFusion sorts all rows by partition and order
 //! and numbers them, to throw away all but one of each partition; [`FirstRowsExec`] stands in for that window where [`rule`] finds
 //! that a filter above it keeps the number 1 alone. It keeps the best row so far of each partition ([`keeper`]) and hands the rows on
-//! as they came, with the number 1 behind them, so that all that stands above stays as it was. Rows that tie are told apart by nothing, as
-//! in a sort. Where memory does not suffice it hands what it has kept, and the rest of its input, to the sort and the window after
+//! as they came, with the number 1 behind them, so that all that stands above stays as it was. Rows that tie for a number are told apart by
+//! nothing, as in a sort. Where memory does not suffice it hands what it has kept, and the rest of its input, to the sort and the window after
 //! all, which can spill.
 //!
 //! DataFusion has an operator for the first few of each partition (`PartitionedTopKExec`), off by default: it has a heap a
@@ -40,6 +41,15 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use self::keeper::Keeper;
 pub(crate) use self::rule::KeepFirstRows;
 
+/// What becomes of rows that tie for the first place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ties {
+    /// One of them is first: `row_number`.
+    Broken,
+    /// All of them are: `rank` and `dense_rank`.
+    Kept,
+}
+
 /// The metric that counts how often memory did not suffice.
 const SORTED: &str = "sorted";
 
@@ -47,8 +57,9 @@ const SORTED: &str = "sorted";
 #[derive(Debug, Clone)]
 struct FirstRowsExec {
     input: Arc<dyn ExecutionPlan>,
-    /// The `row_number` that it stands in for.
+    /// The number or rank that it stands in for.
     window: Arc<dyn WindowExpr>,
+    ties: Ties,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -56,14 +67,14 @@ struct FirstRowsExec {
 
 impl FirstRowsExec {
     /// In place of a window over `input` whose rows have `schema`.
-    fn new(input: Arc<dyn ExecutionPlan>, window: Arc<dyn WindowExpr>, schema: SchemaRef) -> Self {
+    fn new(input: Arc<dyn ExecutionPlan>, window: Arc<dyn WindowExpr>, ties: Ties, schema: SchemaRef) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             input.output_partitioning().clone(),
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Self { input, window, schema, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
+        Self { input, window, ties, schema, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 
@@ -100,7 +111,7 @@ impl ExecutionPlan for FirstRowsExec {
         let Some(input) = children.pop().filter(|_| children.is_empty()) else {
             return internal_err!("the first rows are of one input");
         };
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.window), Arc::clone(&self.schema))))
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.window), self.ties, Arc::clone(&self.schema))))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -114,7 +125,7 @@ impl ExecutionPlan for FirstRowsExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, Arc::clone(&context))?;
-        let keeper = Keeper::new(&input.schema(), self.window.partition_by(), self.window.order_by())?;
+        let keeper = Keeper::new(&input.schema(), self.window.partition_by(), self.window.order_by(), self.ties)?;
         let consumer = MemoryConsumer::new(format!("FirstRows[{partition}]")).with_can_spill(true);
         let reservation = consumer.register(context.memory_pool());
         let (window, schema) = (Arc::clone(&self.window), Arc::clone(&self.schema));

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::ScalarValue;
+use datafusion::common::{ScalarValue, internal_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
 
 use crate::error::Error;
+use crate::kept::{Kept, One};
 use crate::kinds::Kind;
 use crate::scalar::Call;
 use crate::sorting::{rank, sorted};
@@ -44,6 +45,8 @@ pub(crate) struct Gather {
     /// The kinds of the arguments and sort keys.
     pub(crate) kinds: Vec<Kind>,
     pub(crate) signature: Signature,
+    /// Whether the value beside the largest, or the smallest, is all that is kept, by columns.
+    pub(crate) keeps_largest: Option<bool>,
 }
 
 impl Gather {
@@ -55,6 +58,11 @@ impl Gather {
         orders: Vec<(bool, bool)>,
         kinds: Vec<Kind>,
     ) -> Arc<AggregateUDF> {
+        let keeps_largest = match (name, kinds.as_slice()) {
+            ("max_by", [_, by]) if by.compares_as_it_lies() && !distinct && orders.is_empty() => Some(true),
+            ("min_by", [_, by]) if by.compares_as_it_lies() && !distinct && orders.is_empty() => Some(false),
+            _ => None,
+        };
         Arc::new(AggregateUDF::new_from_impl(Gather {
             name: name.to_owned(),
             call,
@@ -63,6 +71,7 @@ impl Gather {
             orders,
             kinds,
             signature: Signature::user_defined(Volatility::Immutable),
+            keeps_largest,
         }))
     }
 
@@ -113,6 +122,10 @@ impl AggregateUDFImpl for Gather {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> datafusion::common::Result<Vec<FieldRef>> {
+        if self.keeps_largest.is_some() {
+            let field = |(name, kind): (&str, &Kind)| Arc::new(Field::new(format_state_name(args.name, name), kind.arrow(), true));
+            return Ok(["value", "by"].into_iter().zip(&self.kinds).map(field).collect());
+        }
         Ok(vec![Arc::new(Field::new(format_state_name(args.name, "rows"), rows_kind(&self.kinds).arrow(), true))])
     }
 
@@ -121,7 +134,21 @@ impl AggregateUDFImpl for Gather {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> datafusion::common::Result<Box<dyn Accumulator>> {
-        Ok(Box::new(self.rows(true)))
+        Ok(match self.kept()? {
+            Some(kept) => Box::new(One(kept)),
+            None => Box::new(self.rows(true)),
+        })
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        self.keeps_largest.is_some()
+    }
+
+    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> datafusion::common::Result<Box<dyn GroupsAccumulator>> {
+        match self.kept()? {
+            Some(kept) => Ok(Box::new(kept)),
+            None => internal_err!("{} gathers rows", self.name),
+        }
     }
 
     fn create_sliding_accumulator(&self, _: AccumulatorArgs) -> datafusion::common::Result<Box<dyn Accumulator>> {
@@ -130,6 +157,11 @@ impl AggregateUDFImpl for Gather {
 }
 
 impl Gather {
+    fn kept(&self) -> datafusion::common::Result<Option<Kept>> {
+        let types = |kinds: &[Kind]| [kinds[0].arrow(), kinds[1].arrow()];
+        self.keeps_largest.map(|largest| Kept::new(types(&self.kinds), largest)).transpose()
+    }
+
     fn rows(&self, shrinks: bool) -> Rows {
         Rows {
             rows: Vec::new(),

@@ -94,6 +94,11 @@ impl Kind {
         Kind::Map(Box::new(key), Box::new(value))
     }
 
+    /// Whether Arrow's order of its values is SQL's: no double, whose NaN is in no order, and nothing that is made of parts.
+    pub(crate) fn compares_as_it_lies(&self) -> bool {
+        self.is_integer() || matches!(self, Kind::Decimal(..) | Kind::Varchar(_) | Kind::Date | Kind::Timestamp(_) | Kind::Boolean)
+    }
+
     pub(crate) fn is_integer(&self) -> bool {
         matches!(self, Kind::TinyInt | Kind::SmallInt | Kind::Integer | Kind::BigInt)
     }

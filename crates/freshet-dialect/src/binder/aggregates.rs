@@ -203,9 +203,7 @@ impl Binder {
                     return Err(wrong());
                 }
                 let kind = kind.clone();
-                let plain = kind.is_integer()
-                    || matches!(kind, Kind::Decimal(..) | Kind::Varchar(_) | Kind::Date | Kind::Timestamp(_) | Kind::Boolean);
-                if !plain {
+                if !kind.compares_as_it_lies() {
                     let any = Clauses { distinct: false, filter: clauses.filter.clone(), orders: Vec::new() };
                     return self.gathered(name, args, kind, &any);
                 }

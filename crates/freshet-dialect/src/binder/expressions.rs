@@ -1,8 +1,8 @@
 //! Expressions: names, operators' syntax, `CASE`, `IN`, `BETWEEN`, `LIKE`, rows and arrays.
 
-use datafusion::common::Column as PlanColumn;
+use datafusion::common::{Column as PlanColumn, ScalarValue};
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, Like, Operator};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr as Ast, Ident, Subscript, TrimWhereField, UnaryOperator,
 };
@@ -11,6 +11,11 @@ use super::{Binder, Bound, Column, Scope, guards, literals, place, reference};
 use crate::error::{Error, missing, refuse};
 use crate::kinds::{Kind, common};
 use crate::value::Value;
+
+/// Whether the engine's own `LIKE` reads a pattern as Athena does: it is known, and has none of the escapes that are the engine's alone.
+fn is_plain_pattern(pattern: &Expr) -> bool {
+    matches!(pattern, Expr::Literal(ScalarValue::Utf8(Some(pattern)), _) if !pattern.contains('\\'))
+}
 
 impl Binder {
     /// A condition: its parts joined by `AND` may hold `IN (SELECT …)` as joins.
@@ -154,7 +159,13 @@ impl Binder {
                 if let Some(escape) = escape_char {
                     args.push(self.value(&escape.value)?);
                 }
-                let like = self.function("$like", args, ast)?.expr;
+                let like = match args.as_slice() {
+                    [text, pattern] if matches!(text.kind, Kind::Varchar(_)) && is_plain_pattern(&pattern.expr) => {
+                        let [text, pattern] = [text, pattern].map(|arg| Box::new(arg.expr.clone()));
+                        Expr::Like(Like::new(false, text, pattern, None, false))
+                    }
+                    _ => self.function("$like", args, ast)?.expr,
+                };
                 truth(if *negated { Expr::Not(Box::new(like)) } else { like })
             }
             Ast::IsTrue(_) | Ast::IsNotTrue(_) | Ast::IsFalse(_) | Ast::IsNotFalse(_) | Ast::IsUnknown(_) | Ast::IsNotUnknown(_) => {

@@ -1,4 +1,4 @@
-//! Where the first rows are all that is wanted: a filter keeps the number 1 alone of a `row_number` below it.
+//! Where the first rows are all that is wanted: a filter keeps the number 1 alone of a `row_number` or `rank` below it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowUDFExpr};
 
-use super::FirstRowsExec;
+use super::{FirstRowsExec, Ties};
 
 /// Puts [`FirstRowsExec`] in the place of windows. It belongs before the rule that adds sorts, since nothing may rely on one.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ fn whole(expression: &Arc<dyn PhysicalExpr>) -> Option<i128> {
     }
 }
 
-/// A plan whose window is replaced, if its column of this place is the number of a row in a partition, and of nothing else.
+/// A plan whose window is replaced, if its column of this place is the number or rank of a row in a partition, and it has no other.
 fn without_window(plan: &Arc<dyn ExecutionPlan>, place: usize) -> Option<Arc<dyn ExecutionPlan>> {
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let below = without_window(projection.input(), column(&projection.expr().get(place)?.expr)?)?;
@@ -88,9 +88,13 @@ fn without_window(plan: &Arc<dyn ExecutionPlan>, place: usize) -> Option<Arc<dyn
     let window = plan.downcast_ref::<BoundedWindowAggExec>()?;
     let [number] = window.window_expr() else { return None };
     let function = number.as_any().downcast_ref::<StandardWindowExpr>()?.get_standard_func_expr();
-    let is_number = function.as_any().downcast_ref::<WindowUDFExpr>()?.fun().name() == "row_number";
+    let ties = match function.as_any().downcast_ref::<WindowUDFExpr>()?.fun().name() {
+        "row_number" => Ties::Broken,
+        "rank" | "dense_rank" => Ties::Kept,
+        _ => return None,
+    };
     let is_last = place == window.input().schema().fields().len();
     let has_partitions = !number.partition_by().is_empty();
-    (is_number && is_last && has_partitions)
-        .then(|| Arc::new(FirstRowsExec::new(Arc::clone(window.input()), Arc::clone(number), window.schema())) as Arc<dyn ExecutionPlan>)
+    let first = || FirstRowsExec::new(Arc::clone(window.input()), Arc::clone(number), ties, window.schema());
+    (is_last && has_partitions).then(|| Arc::new(first()) as Arc<dyn ExecutionPlan>)
 }

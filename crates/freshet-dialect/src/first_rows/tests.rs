@@ -73,6 +73,7 @@ async fn physical(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan>
     state.create_physical_plan(&plan).await.unwrap()
 }
 
+const FIRSTS: &str = "SELECT id, text FROM (SELECT *, rank() OVER (PARTITION BY key, shop ORDER BY wish DESC) AS age FROM t) WHERE age = 1";
 const LATEST: &str =
     "SELECT id, text FROM (SELECT *, row_number() OVER (PARTITION BY key, shop ORDER BY wish DESC, id) AS age FROM t) WHERE age = 1";
 
@@ -97,7 +98,11 @@ fn sorted(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 async fn found(context: &SessionContext, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
-    let plan = physical(context, LATEST).await;
+    rows_of(context, LATEST, is_sorted).await
+}
+
+async fn rows_of(context: &SessionContext, sql: &str, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
+    let plan = physical(context, sql).await;
     let batches = collect(Arc::clone(&plan), context.task_ctx()).await.unwrap();
     assert_eq!(sorted(&plan) > 0, is_sorted);
     let mut all = BTreeMap::new();
@@ -118,6 +123,27 @@ async fn each_partition_gives_its_best_row() {
         let rows = rows(partitions);
         let (found, count) = found(&lake(&rows, 1 << 30), false).await;
         assert_eq!((found.len(), &found), (count, &expected(&rows)), "{partitions} partitions");
+    }
+}
+
+#[tokio::test]
+async fn all_that_tie_for_a_rank_are_first() {
+    for (partitions, memory) in [(40, 1 << 30), (9_000, 1 << 30), (1_000_000_000, 10 << 20)] {
+        let rows = rows(partitions);
+        let mut best: BTreeMap<(Option<i64>, &str), Vec<&Row>> = BTreeMap::new();
+        let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| (wish * -4.0) as i64));
+        for row in &rows {
+            let known = best.entry((row.0, row.1.as_str())).or_default();
+            if known.first().is_some_and(|first| rank(row) < rank(first)) {
+                known.clear();
+            }
+            if known.first().is_none_or(|first| rank(row) == rank(first)) {
+                known.push(row);
+            }
+        }
+        let expected: BTreeMap<i64, String> = best.into_values().flatten().map(|row| (row.3, row.4.clone())).collect();
+        let (found, count) = rows_of(&lake(&rows, memory), FIRSTS, memory < 1 << 30).await;
+        assert_eq!((found.len(), &found), (count, &expected), "{partitions} partitions");
     }
 }
 
@@ -146,7 +172,7 @@ async fn a_sort_stays_where_more_than_the_first_row_may_be_wanted() {
         assert!(!is_kept(number, condition).await, "{condition}");
     }
     let others = [
-        "rank() OVER (PARTITION BY key ORDER BY id) AS age",
+        "ntile(3) OVER (PARTITION BY key ORDER BY id) AS age",
         "row_number() OVER (ORDER BY id) AS age",
         "row_number() OVER (PARTITION BY key ORDER BY id) AS age, count(*) OVER (PARTITION BY key ORDER BY id) AS count",
     ];
