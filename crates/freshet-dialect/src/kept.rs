@@ -1,6 +1,6 @@
 //! `max_by` and `min_by` by columns: of each group the value beside the best one so far, without a copy of what is beaten.
 
-use datafusion::arrow::array::{Array as _, ArrayRef, BooleanArray, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use datafusion::arrow::compute::{SortOptions, filter, interleave, not, nullif, prep_null_mask_filter};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::row::{RowConverter, SortField};
@@ -77,7 +77,7 @@ impl Kept {
     /// A column of the best rows of these places.
     fn column(&self, column: usize, places: &[(usize, usize)]) -> Result<ArrayRef> {
         let nothing = new_null_array(&self.types[column], 1);
-        let mut arrays: Vec<&dyn datafusion::arrow::array::Array> = self.chunks.iter().map(|chunk| chunk[column].as_ref()).collect();
+        let mut arrays: Vec<&dyn Array> = self.chunks.iter().map(|chunk| chunk[column].as_ref()).collect();
         arrays.push(nothing.as_ref());
         let last = self.chunks.len();
         let places: Vec<(usize, usize)> = places.iter().map(|&place| if place == NOWHERE { (last, 0) } else { place }).collect();
@@ -114,7 +114,7 @@ impl Kept {
 }
 
 fn size_of_chunk(chunk: &[ArrayRef; 2]) -> usize {
-    chunk.iter().map(|array| array.get_array_memory_size()).sum()
+    chunk.iter().map(Array::get_array_memory_size).sum()
 }
 
 impl GroupsAccumulator for Kept {

@@ -14,7 +14,7 @@ use crate::{context, plan};
 const ROWS: i64 = 60_000;
 
 /// What a row says: a partition of two columns of which one may be NULL, an order of two, and a text.
-type Row = (Option<i64>, String, Option<f64>, i64, String);
+type Row = (Option<i64>, String, Option<i32>, i64, String);
 
 fn rows(partitions: i64) -> Vec<Row> {
     let mut state = 17_u64;
@@ -25,7 +25,7 @@ fn rows(partitions: i64) -> Vec<Row> {
     (0..ROWS)
         .map(|id| {
             let key = draw(partitions);
-            let wish = (draw(9) > 0).then(|| f64::from(i32::try_from(draw(40)).unwrap()) / 4.0);
+            let wish = (draw(9) > 0).then(|| i32::try_from(draw(40)).unwrap());
             (
                 (key % 11 > 0).then_some(key),
                 format!("shop {}", key % 3),
@@ -41,7 +41,7 @@ fn batch(rows: &[Row]) -> RecordBatch {
     let columns: [(&str, ArrayRef); 5] = [
         ("key", Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>())),
         ("shop", Arc::new(rows.iter().map(|row| Some(row.1.as_str())).collect::<StringArray>())),
-        ("wish", Arc::new(rows.iter().map(|row| row.2).collect::<Float64Array>())),
+        ("wish", Arc::new(rows.iter().map(|row| row.2.map(|wish| f64::from(wish) / 4.0)).collect::<Float64Array>())),
         ("id", Arc::new(rows.iter().map(|row| Some(row.3)).collect::<Int64Array>())),
         ("text", Arc::new(rows.iter().map(|row| Some(row.4.as_str())).collect::<StringArray>())),
     ];
@@ -80,7 +80,7 @@ const LATEST: &str =
 /// The ids that must be there, each with its text.
 fn expected(rows: &[Row]) -> BTreeMap<i64, String> {
     // Descending, and NULL is last whatever the direction.
-    let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| (wish * -4.0) as i64), row.3);
+    let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| -wish), row.3);
     let mut best: BTreeMap<(Option<i64>, &str), &Row> = BTreeMap::new();
     for row in rows {
         let known = best.entry((row.0, row.1.as_str())).or_insert(row);
@@ -131,7 +131,7 @@ async fn all_that_tie_for_a_rank_are_first() {
     for (partitions, memory) in [(40, 1 << 30), (9_000, 1 << 30), (1_000_000_000, 10 << 20)] {
         let rows = rows(partitions);
         let mut best: BTreeMap<(Option<i64>, &str), Vec<&Row>> = BTreeMap::new();
-        let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| (wish * -4.0) as i64));
+        let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| -wish));
         for row in &rows {
             let known = best.entry((row.0, row.1.as_str())).or_default();
             if known.first().is_some_and(|first| rank(row) < rank(first)) {
