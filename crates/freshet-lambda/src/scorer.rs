@@ -1,8 +1,8 @@
 //! The scorer: asks Athena for features, trains models of them, and writes scores as rows of the lake.
 //!
 //! What every model shares is here: the [`Desk`] that it works at, [`ask`] for a named query's rows, the [`shelf`] of model
-//! files in the lake's bucket, [`repeat`] that learns them again from what they were learned from, [`land`] for rows on their way to a table of scores. [`lead`] is the model of leads,
-//! [`smurf`] that of accounts.
+//! files in the lake's bucket, [`repeat`] that learns them again from what they were learned from, [`land`] for rows on
+//! their way to a table of scores. [`lead`] is the model of leads, [`smurf`] that of accounts.
 //!
 //! Safe to run twice: a version's name is a hash of what it was trained on, a day that was scored whole is scored no more, and a
 //! row of scores is identified by its subject and day, so that the compactor stores it once whatever was cut off.

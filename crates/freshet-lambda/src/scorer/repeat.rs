@@ -2,7 +2,7 @@
 
 use freshet_lead::lessons::{self, Class};
 use freshet_ml::error::Error as ModelError;
-use freshet_ml::model::Model;
+use freshet_ml::model::{Learner, Model};
 use freshet_ml::options::Options;
 use freshet_ml::repeat::repeat;
 use freshet_smurf::verdicts;
@@ -37,7 +37,7 @@ pub enum Outcome {
     RowsErased,
     /// The frame is gone.
     FrameGone,
-    /// No label was known when it was made: it was learned from no frame.
+    /// When it was made no labelled row had what it gives: it was learned from no frame.
     NothingLearned,
 }
 
@@ -59,8 +59,8 @@ pub async fn version(shelf: &Shelf<'_>, kind: Kind, version: &str) -> Result<Vec
                 let failed = Error::models("learn from a frozen frame");
                 match repeat(&model, &frozen, &options) {
                     Ok(again) if again.write().map_err(&failed)? == model.write().map_err(&failed)? => Outcome::Same,
-                    Err(ModelError::NoFeatures) if frozen.labels().is_empty() => Outcome::NothingLearned,
                     Ok(_) | Err(_) if frozen.labels().len() < model.training.frame_rows => Outcome::RowsErased,
+                    Err(ModelError::NoFeatures) if matches!(model.learner, Learner::Given { .. }) => Outcome::NothingLearned,
                     Ok(_) => Outcome::Different,
                     Err(error) => return Err(failed(error)),
                 }
