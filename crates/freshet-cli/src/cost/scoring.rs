@@ -30,20 +30,21 @@ pub(crate) struct Scored {
 }
 
 impl Scoring {
-    /// A month's work. A scoring asks about today and about what has come true; a training about each look at the past besides, twice.
+    /// A month's work. A scoring asks about today, and about what has come true (orders and scores, or verdicts); a training about each look at the past besides, twice.
     pub(crate) fn month(self, prices: &Prices, days: f64) -> Scored {
         let of = |name: &str| prices.measure(name);
         let trainings = days / 7.0;
         let (mut runs, mut queries, mut gets) = (0.0, 0.0, 0.0);
-        for (is_kept, tables, nightly, looks) in [
-            (matches!(self, Self::Lead | Self::Both), of("lead_tables"), 2.0, of("lead_looks")),
-            (matches!(self, Self::Smurf | Self::Both), of("smurf_tables"), 3.0, of("smurf_looks")),
+        let reads = |tables: f64, days: f64| tables * (of("table_log_gets") + of("table_day_gets") * days);
+        for (is_kept, tables, nightly, looks, outcomes) in [
+            (matches!(self, Self::Lead | Self::Both), of("lead_tables"), 1.0, of("lead_looks"), reads(2.0, of("outcome_days"))),
+            (matches!(self, Self::Smurf | Self::Both), of("smurf_tables"), 2.0, of("smurf_looks"), reads(1.0, of("scoring_days"))),
         ] {
             if is_kept {
                 let asked = days * nightly + trainings * (1.0 + 2.0 * looks);
                 runs += days + trainings;
-                queries += asked;
-                gets += asked * tables * (of("table_log_gets") + of("table_day_gets") * of("scoring_days"));
+                queries += asked + days;
+                gets += asked * reads(tables, of("scoring_days")) + days * outcomes;
             }
         }
         Scored { runs, queries, gets }

@@ -100,8 +100,10 @@ fn a_night_of_leads_by_hand() {
     let line = |service: &str| month.lines.iter().find(|line| line.service == service).unwrap().usd;
     // Thirty nights of one query, and a Sunday's training of one query and two for each of eight looks.
     let queries = 30.0 + 30.0 / 7.0 * 17.0;
-    // Eight tables: eight objects of each one's log, and three reads of each of 180 days' files.
-    let gets = queries * 8.0 * (8.0 + 3.0 * 180.0);
+    // Eight tables: eight objects of each one's log, and three reads of each of 180 days' files; each night's second query reads
+    // orders and scores of a month.
+    let gets = queries * 8.0 * (8.0 + 3.0 * 180.0) + 30.0 * 2.0 * (8.0 + 3.0 * 31.0);
+    let queries = queries + 30.0;
     check("scorer", line("scorer"), queries * (10e6 / 1e12 * 5.0 + 3.0 * 0.000_005) + gets * 0.000_000_4);
     check("the scorer alone is more", month.total_usd - without.total_usd, line("scorer"));
     // Both models are the sum of each, since all of Lambda stays within what is free.
