@@ -58,11 +58,8 @@ impl Gather {
         orders: Vec<(bool, bool)>,
         kinds: Vec<Kind>,
     ) -> Arc<AggregateUDF> {
-        let keeps_largest = match (name, kinds.as_slice()) {
-            ("max_by", [_, by]) if by.compares_as_it_lies() && !distinct && orders.is_empty() => Some(true),
-            ("min_by", [_, by]) if by.compares_as_it_lies() && !distinct && orders.is_empty() => Some(false),
-            _ => None,
-        };
+        let is_plain = matches!(kinds.as_slice(), [_, by] if by.compares_as_it_lies()) && !distinct && orders.is_empty();
+        let keeps_largest = (is_plain && matches!(name, "max_by" | "min_by")).then_some(name == "max_by");
         Arc::new(AggregateUDF::new_from_impl(Gather {
             name: name.to_owned(),
             call,

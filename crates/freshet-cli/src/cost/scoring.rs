@@ -30,7 +30,8 @@ pub(crate) struct Scored {
 }
 
 impl Scoring {
-    /// A month's work. A scoring asks about today, and about what has come true (orders and scores, or verdicts); a training about each look at the past besides, twice.
+    /// A month's work. A scoring asks about today, and about what has come true (orders and scores, or verdicts); a training
+    /// about each look at the past besides, twice.
     pub(crate) fn month(self, prices: &Prices, days: f64) -> Scored {
         let of = |name: &str| prices.measure(name);
         let trainings = days / 7.0;

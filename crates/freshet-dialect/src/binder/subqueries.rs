@@ -22,13 +22,11 @@ pub(super) fn has_subquery(expr: &Expr) -> bool {
 
 /// Whether an expression takes columns of one relation alone, its subqueries none.
 pub(super) fn is_of(expr: &Expr, schema: &DFSchema) -> bool {
-    let correlated = expr.exists(|node| {
-        Ok(match node {
-            Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
-            Expr::InSubquery(InSubquery { subquery, .. }) | Expr::Exists(Exists { subquery, .. }) => !subquery.outer_ref_columns.is_empty(),
-            Expr::SetComparison(_) => true,
-            _ => false,
-        })
+    let correlated = expr.exists(|node| match node {
+        Expr::ScalarSubquery(subquery) | Expr::InSubquery(InSubquery { subquery, .. }) | Expr::Exists(Exists { subquery, .. }) => {
+            crate::decorrelate::is_correlated(&subquery.subquery)
+        }
+        other => Ok(matches!(other, Expr::SetComparison(_))),
     });
     !correlated.unwrap_or(true) && expr.column_refs().into_iter().all(|column| schema.has_column(column))
 }

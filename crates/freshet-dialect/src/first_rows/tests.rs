@@ -77,18 +77,24 @@ const FIRSTS: &str = "SELECT id, text FROM (SELECT *, rank() OVER (PARTITION BY 
 const LATEST: &str =
     "SELECT id, text FROM (SELECT *, row_number() OVER (PARTITION BY key, shop ORDER BY wish DESC, id) AS age FROM t) WHERE age = 1";
 
-/// The ids that must be there, each with its text.
-fn expected(rows: &[Row]) -> BTreeMap<i64, String> {
-    // Descending, and NULL is last whatever the direction.
-    let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| -wish), row.3);
-    let mut best: BTreeMap<(Option<i64>, &str), &Row> = BTreeMap::new();
+/// The rows that must be there, by their ids, each with its text: of each partition all whose rank is the least.
+fn expected<R: Ord>(rows: &[Row], rank: impl Fn(&Row) -> R) -> BTreeMap<i64, String> {
+    let mut best: BTreeMap<(Option<i64>, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
-        let known = best.entry((row.0, row.1.as_str())).or_insert(row);
-        if rank(row) < rank(known) {
-            *known = row;
+        let known = best.entry((row.0, row.1.as_str())).or_default();
+        if known.first().is_some_and(|first| rank(row) < rank(first)) {
+            known.clear();
+        }
+        if known.first().is_none_or(|first| rank(row) == rank(first)) {
+            known.push(row);
         }
     }
-    best.into_values().map(|row| (row.3, row.4.clone())).collect()
+    best.into_values().flatten().map(|row| (row.3, row.4.clone())).collect()
+}
+
+/// The largest wish first, and NULL last whatever the direction.
+fn by_wish(row: &Row) -> (bool, Option<i32>) {
+    (row.2.is_none(), row.2.map(|wish| -wish))
 }
 
 /// How often memory did not suffice for what stands in the plan.
@@ -97,11 +103,7 @@ fn sorted(plan: &Arc<dyn ExecutionPlan>) -> usize {
     here.map_or(0, |value| value.as_usize()) + plan.children().into_iter().map(sorted).sum::<usize>()
 }
 
-async fn found(context: &SessionContext, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
-    rows_of(context, LATEST, is_sorted).await
-}
-
-async fn rows_of(context: &SessionContext, sql: &str, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
+async fn found(context: &SessionContext, sql: &str, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
     let plan = physical(context, sql).await;
     let batches = collect(Arc::clone(&plan), context.task_ctx()).await.unwrap();
     assert_eq!(sorted(&plan) > 0, is_sorted);
@@ -121,8 +123,8 @@ async fn each_partition_gives_its_best_row() {
     // Few partitions: nearly all rows are beaten. Many: nearly none is.
     for partitions in [1, 40, 9_000, 1_000_000_000] {
         let rows = rows(partitions);
-        let (found, count) = found(&lake(&rows, 1 << 30), false).await;
-        assert_eq!((found.len(), &found), (count, &expected(&rows)), "{partitions} partitions");
+        let (found, count) = found(&lake(&rows, 1 << 30), LATEST, false).await;
+        assert_eq!((found.len(), &found), (count, &expected(&rows, |row| (by_wish(row), row.3))), "{partitions} partitions");
     }
 }
 
@@ -130,19 +132,8 @@ async fn each_partition_gives_its_best_row() {
 async fn all_that_tie_for_a_rank_are_first() {
     for (partitions, memory) in [(40, 1 << 30), (9_000, 1 << 30), (1_000_000_000, 10 << 20)] {
         let rows = rows(partitions);
-        let mut best: BTreeMap<(Option<i64>, &str), Vec<&Row>> = BTreeMap::new();
-        let rank = |row: &Row| (row.2.is_none(), row.2.map(|wish| -wish));
-        for row in &rows {
-            let known = best.entry((row.0, row.1.as_str())).or_default();
-            if known.first().is_some_and(|first| rank(row) < rank(first)) {
-                known.clear();
-            }
-            if known.first().is_none_or(|first| rank(row) == rank(first)) {
-                known.push(row);
-            }
-        }
-        let expected: BTreeMap<i64, String> = best.into_values().flatten().map(|row| (row.3, row.4.clone())).collect();
-        let (found, count) = rows_of(&lake(&rows, memory), FIRSTS, memory < 1 << 30).await;
+        let expected = expected(&rows, by_wish);
+        let (found, count) = found(&lake(&rows, memory), FIRSTS, memory < 1 << 30).await;
         assert_eq!((found.len(), &found), (count, &expected), "{partitions} partitions");
     }
 }
@@ -150,8 +141,8 @@ async fn all_that_tie_for_a_rank_are_first() {
 #[tokio::test]
 async fn without_memory_a_sort_gives_the_same() {
     let rows = rows(1_000_000_000);
-    let (found, count) = found(&lake(&rows, 10 << 20), true).await;
-    assert_eq!((found.len(), &found), (count, &expected(&rows)));
+    let (found, count) = found(&lake(&rows, 10 << 20), LATEST, true).await;
+    assert_eq!((found.len(), &found), (count, &expected(&rows, |row| (by_wish(row), row.3))));
 }
 
 #[tokio::test]
