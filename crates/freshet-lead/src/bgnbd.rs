@@ -53,6 +53,20 @@ pub struct Bgnbd {
     pub b: f64,
 }
 
+impl Bgnbd {
+    /// As a model file has them among its parameters.
+    pub(crate) fn parameters(&self) -> BTreeMap<String, f64> {
+        let numbers = [("bgnbd_r", self.r), ("bgnbd_alpha", self.alpha), ("bgnbd_a", self.a), ("bgnbd_b", self.b)];
+        numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Those of a model file, if it has them.
+    pub(crate) fn of_parameters(parameters: &BTreeMap<String, f64>) -> Option<Self> {
+        let value = |name: &str| parameters.get(name).copied();
+        Some(Self { r: value("bgnbd_r")?, alpha: value("bgnbd_alpha")?, a: value("bgnbd_a")?, b: value("bgnbd_b")? })
+    }
+}
+
 /// A customer's summary at a cut-off; `None` where nothing was bought before.
 pub fn summarize(ledger: &Ledger, customer: usize, cut_off: Day) -> Option<Summary> {
     let mut days = ledger.seen(customer, cut_off).iter().filter(|purchase| purchase.bought).map(|purchase| purchase.day);

@@ -152,8 +152,7 @@ pub fn learn(course: &Course<'_>, class: Class) -> Result<Option<Lesson>, Error>
     let (model, frame) = taught(course, class, &gathered, &rows, 200)?;
     let mut lesson = Lesson { model, frame, origins: gathered.origins, backtests: Vec::new(), baseline: class.baseline().1 };
     if let (Some(bgnbd), Class::Customers) = (bgnbd, class) {
-        let numbers = [("bgnbd_r", bgnbd.r), ("bgnbd_alpha", bgnbd.alpha), ("bgnbd_a", bgnbd.a), ("bgnbd_b", bgnbd.b)];
-        lesson.model.parameters.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
+        lesson.model.parameters.extend(bgnbd.parameters());
     }
     let first = course.looks.len().saturating_sub(BACKTESTS).max(1);
     for end in first..course.looks.len() {
@@ -296,15 +295,9 @@ pub fn frame_for(model: &Model, frame: &Frame) -> Result<Frame, Error> {
 pub fn frame_to_score(model: &Model, population: &Population, horizon_days: u32) -> Result<Frame, Error> {
     let mut frame = population.frame.clone();
     if knows(model, BGNBD) {
-        frame = with_bgnbd(&frame, bgnbd_of(model).as_ref(), horizon_days)?;
+        frame = with_bgnbd(&frame, Bgnbd::of_parameters(&model.parameters).as_ref(), horizon_days)?;
     }
     frame_for(model, &frame)
-}
-
-/// The BG/NBD numbers of a model file.
-pub(crate) fn bgnbd_of(model: &Model) -> Option<Bgnbd> {
-    let value = |name: &str| model.parameters.get(name).copied();
-    Some(Bgnbd { r: value("bgnbd_r")?, alpha: value("bgnbd_alpha")?, a: value("bgnbd_a")?, b: value("bgnbd_b")? })
 }
 
 /// Scores everyone of a population, in its order; `frame` is what [`frame_to_score`] gives for it.

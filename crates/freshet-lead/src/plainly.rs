@@ -10,11 +10,11 @@ use freshet_ml::frame::{Column, Frame};
 use freshet_ml::model::{Learner, Model};
 use freshet_ml::reasons::{Reason, plain};
 
+use crate::bgnbd::Bgnbd;
 use crate::catalogue::catalogue;
 use crate::error::Error;
 use crate::features::BGNBD;
 use crate::lake::{number, summaries};
-use crate::lessons::bgnbd_of;
 use crate::shares::{SHARE, Shares};
 
 /// What BG/NBD goes by.
@@ -49,7 +49,7 @@ impl Plainly {
             SHARE => (CHECKOUTS, CHECKOUTS.into_iter().chain(SIGNS).collect()),
             _ => return Ok(None),
         };
-        let bgnbd = bgnbd_of(model);
+        let bgnbd = Bgnbd::of_parameters(&model.parameters);
         let shares = Shares::read(&model.parameters);
         let probabilities = |frame: &Frame| -> Vec<f64> {
             match (feature.as_str(), &bgnbd, &shares) {

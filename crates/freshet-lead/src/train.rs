@@ -96,10 +96,7 @@ pub fn train_on_transactions(ledger: &Ledger, plan: &Plan, options: &Options) ->
     model.training.window_to = Some(plan.validation);
     model.training.horizon_days = Some(plan.horizon_days);
     if let Some(bgnbd) = newest {
-        model.parameters = [("bgnbd_r", bgnbd.r), ("bgnbd_alpha", bgnbd.alpha), ("bgnbd_a", bgnbd.a), ("bgnbd_b", bgnbd.b)]
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        model.parameters = bgnbd.parameters();
     }
     Ok(Trained { model, bgnbd: newest, frame })
 }
