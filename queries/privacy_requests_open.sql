@@ -39,25 +39,40 @@ held AS (
     FROM shopify_customers
     GROUP BY account, customer_id, customer_key
 ),
+matches AS (
+    SELECT shop, request, customer_id, customer_key, asked_at, 0 AS orders, 0 AS customers
+    FROM requests
+    UNION ALL
+    SELECT r.shop, r.request, r.customer_id, r.customer_key, r.asked_at, h.orders, h.customers
+    FROM requests r
+    JOIN (
+        SELECT account, sum(orders) AS orders, sum(customers) AS customers FROM held GROUP BY account
+    ) h ON h.account = r.shop
+    WHERE r.request = 'shop_redact'
+    UNION ALL
+    SELECT r.shop, r.request, r.customer_id, r.customer_key, r.asked_at, h.orders, h.customers
+    FROM requests r
+    JOIN held h ON h.account = r.shop AND h.customer_id = r.customer_id
+    WHERE r.request IS DISTINCT FROM 'shop_redact'
+    UNION ALL
+    SELECT r.shop, r.request, r.customer_id, r.customer_key, r.asked_at, h.orders, h.customers
+    FROM requests r
+    JOIN held h ON h.account = r.shop AND h.customer_key = r.customer_key
+    WHERE r.request IS DISTINCT FROM 'shop_redact'
+        AND (h.customer_id = r.customer_id) IS DISTINCT FROM true
+),
 found AS (
     SELECT
-        r.shop,
-        r.request,
-        r.customer_id,
-        r.customer_key,
-        r.asked_at,
-        date_add('day', :due_days, r.asked_at) AS due_at,
-        coalesce(sum(h.orders), 0) AS orders_held,
-        coalesce(sum(h.customers), 0) AS customers_held
-    FROM requests r
-    LEFT JOIN held h
-        ON h.account = r.shop
-        AND (
-            r.request = 'shop_redact'
-            OR h.customer_id = r.customer_id
-            OR h.customer_key = r.customer_key
-        )
-    GROUP BY r.shop, r.request, r.customer_id, r.customer_key, r.asked_at
+        shop,
+        request,
+        customer_id,
+        customer_key,
+        asked_at,
+        date_add('day', :due_days, asked_at) AS due_at,
+        sum(orders) AS orders_held,
+        sum(customers) AS customers_held
+    FROM matches
+    GROUP BY shop, request, customer_id, customer_key, asked_at
 )
 SELECT
     shop,
