@@ -6,9 +6,9 @@
     .venv/bin/python tests/bench/latency.py --freshet target/release/freshet [--rows 10000000] [--runs 3] [--lake DIR] [--only NAME …] [--json]
 
 Freshet is asked through Athena's API, from StartQueryExecution to the last row: of GetQueryResults up to a page (1000 rows), of the
-result's CSV in S3 beyond, as PyAthena and awswrangler read large answers. DuckDB runs in this process, each statement
-written for it by sqlglot (tests/scripts/transpiled.py), from the call to the last row, with views over the files that the
-Delta logs name and its cache of Parquet footers on. Both have all processors. They take turns; each is warmed up by one run
+result's CSV in S3 beyond, read into an Arrow table, as PyAthena and awswrangler read large answers. DuckDB runs in this process, each
+statement written for it by sqlglot (tests/scripts/transpiled.py), from the call to its rows in an Arrow table, with views over the files
+that the Delta logs name and its cache of Parquet footers on. Both have all processors. They take turns; each is warmed up by one run
 that does not count, whose rows have to be the same. The moment that a query speaks of is written out, one for both.
 
 The lake is grown from the demo's (grown_lake.py says how); `--lake` takes or keeps one. A query holds where Freshet's median is at most
@@ -30,6 +30,7 @@ import time
 
 import endpoint
 import grown_lake
+import pyarrow.csv
 from endpoint import Athena, Up
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scripts"))
@@ -59,7 +60,7 @@ def views_over_files(connection, lake, folder):
 
 
 def ask_freshet(athena, sql):
-    """Seconds until the last row, the engine's own seconds among them, the names and the rows."""
+    """Seconds until the last row, the engine's own seconds among them, and what reads the names and the rows."""
     begun = time.perf_counter()
     execution = athena.start(sql)
     found = athena.wait(execution)
@@ -68,19 +69,20 @@ def ask_freshet(athena, sql):
     page = athena.client.get_query_results(QueryExecutionId=execution, MaxResults=LARGE)
     if "NextToken" in page:
         bucket, _, key = found["ResultConfiguration"]["OutputLocation"].removeprefix("s3://").partition("/")
-        text = io.TextIOWrapper(athena.s3.get_object(Bucket=bucket, Key=key)["Body"], encoding="utf-8", newline="")
-        names, *rows = csv.reader(text)
+        body = athena.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        pyarrow.csv.read_csv(io.BytesIO(body))
+        rows = lambda: csv.reader(io.StringIO(body.decode(), newline=""))
     else:
-        names, *rows = [[value.get("VarCharValue") for value in row["Data"]] for row in page["ResultSet"]["Rows"]]
+        rows = lambda: [[value.get("VarCharValue") for value in row["Data"]] for row in page["ResultSet"]["Rows"]]
     seconds = time.perf_counter() - begun
-    return seconds, found["Statistics"]["EngineExecutionTimeInMillis"] / 1000, names, rows
+    return seconds, found["Statistics"]["EngineExecutionTimeInMillis"] / 1000, rows
 
 
 def ask_duckdb(connection, sql):
+    """Seconds until the last row."""
     begun = time.perf_counter()
-    answer = connection.execute(sql)
-    names, rows = [column[0] for column in answer.description], answer.fetchall()
-    return time.perf_counter() - begun, names, rows
+    connection.sql(sql).to_arrow_table()
+    return time.perf_counter() - begun
 
 
 def different(statement, ours, theirs):
@@ -114,18 +116,18 @@ def measure(arguments, folder, up, say):
             continue
         statement = at_one_moment(lake.statement(name), moment)
         for_duckdb = transpiled.for_duckdb(statement)
-        _, _, *ours = ask_freshet(athena, statement)
-        _, *theirs = ask_duckdb(connection, for_duckdb)
-        found = different(statement, ours, theirs)
+        names, *rows = ask_freshet(athena, statement)[2]()
+        answer = connection.execute(for_duckdb)
+        found = different(statement, (names, rows), ([column[0] for column in answer.description], answer.fetchall()))
         mine, engine, others = [], [], []
         for _ in range(arguments.runs):
-            seconds, of_engine, _, _ = ask_freshet(athena, statement)
+            seconds, of_engine, _ = ask_freshet(athena, statement)
             mine.append(seconds)
             engine.append(of_engine)
-            others.append(ask_duckdb(connection, for_duckdb)[0])
+            others.append(ask_duckdb(connection, for_duckdb))
         own, their = statistics.median(mine), statistics.median(others)
         measured.append({
-            "query": name, "rows": len(ours[1]), "freshet": round(own, 4), "engine": round(statistics.median(engine), 4), "duckdb": round(their, 4),
+            "query": name, "rows": len(rows), "freshet": round(own, 4), "engine": round(statistics.median(engine), 4), "duckdb": round(their, 4),
             "ratio": round(own / their, 2), "holds": own <= arguments.limit * their + API, "differences": found[:3],
         })
         one = measured[-1]
