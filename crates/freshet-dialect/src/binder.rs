@@ -33,6 +33,7 @@ use crate::error::{Error, refuse};
 use crate::kinds::Kind;
 
 pub(crate) use calls::special_forms;
+pub(crate) use guards::can_fail_itself;
 pub(crate) use windows::row_number;
 
 /// An expression with its type.
@@ -66,7 +67,13 @@ pub(crate) struct Relation {
 /// A `WITH` query, or the work table of a recursive one.
 #[derive(Debug)]
 pub(crate) enum Named {
-    Query { query: Box<Query>, columns: Vec<String>, ctes: Ctes },
+    /// `bound` is what it was found to be, once it is known and takes nothing of what is around it.
+    Query {
+        query: Box<Query>,
+        columns: Vec<String>,
+        ctes: Ctes,
+        bound: RefCell<Option<Relation>>,
+    },
     Relation(Relation),
 }
 

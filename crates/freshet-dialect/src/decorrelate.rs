@@ -224,7 +224,7 @@ fn is_simple(plan: &LogicalPlan) -> datafusion::common::Result<bool> {
 }
 
 /// Whether a relation has the same rows each time that it is read.
-fn repeats(plan: &LogicalPlan) -> datafusion::common::Result<bool> {
+pub(crate) fn repeats(plan: &LogicalPlan) -> datafusion::common::Result<bool> {
     let mut same = true;
     plan.apply_with_subqueries(|node| {
         same &= !matches!(node, LogicalPlan::Limit(_));

@@ -15,15 +15,14 @@ mod keeper;
 mod rule;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::compute::kernels::cmp::eq;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::window::WindowExpr;
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
@@ -31,7 +30,6 @@ use datafusion::physical_plan::execution_plan::{Boundedness, ChildrenPropertiesM
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::windows::BoundedWindowAggExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputOrderMode, PlanProperties, apply_expression_roots,
@@ -40,6 +38,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use self::keeper::Keeper;
 pub(crate) use self::rule::KeepFirstRows;
+use crate::handed;
+use crate::room::Room;
 
 /// What becomes of rows that tie for the first place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,11 +126,10 @@ impl ExecutionPlan for FirstRowsExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, Arc::clone(&context))?;
         let keeper = Keeper::new(&input.schema(), self.window.partition_by(), self.window.order_by(), self.ties)?;
-        let consumer = MemoryConsumer::new(format!("FirstRows[{partition}]")).with_can_spill(true);
-        let reservation = consumer.register(context.memory_pool());
+        let room = Room::new("FirstRows", partition, self.input.output_partitioning().partition_count(), &context);
         let (window, schema) = (Arc::clone(&self.window), Arc::clone(&self.schema));
         let sorted = MetricBuilder::new(&self.metrics).counter(SORTED, partition);
-        let rows = stream::once(keep(input, keeper, reservation, (window, sorted), schema, context)).try_flatten();
+        let rows = stream::once(keep(input, keeper, room, (window, sorted), schema, context)).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
     }
 
@@ -143,24 +142,24 @@ impl ExecutionPlan for FirstRowsExec {
 async fn keep(
     mut input: SendableRecordBatchStream,
     mut keeper: Keeper,
-    reservation: MemoryReservation,
+    room: Room,
     (window, sorted): (Arc<dyn WindowExpr>, Count),
     schema: SchemaRef,
     context: Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream> {
     while let Some(batch) = input.try_next().await? {
         keeper.push(batch)?;
-        if reservation.try_resize(keeper.size()).is_err() {
+        if !room.resize(keeper.size()) {
             keeper.drop_beaten()?;
-            if reservation.try_resize(keeper.size()).is_err() {
+            if !room.resize(keeper.size()) {
                 sorted.add(1);
-                return sort(keeper.into_batches(), reservation, input, &window, &schema, context);
+                return sort(keeper.into_batches(), &room, input, &window, &schema, context);
             }
         }
     }
     let kept = stream::iter(keeper.into_batches()).map(move |batch| {
         let (batch, bytes) = batch?;
-        reservation.shrink(bytes.min(reservation.size()));
+        room.shrink(bytes);
         numbered(&batch, &schema)
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), kept)))
@@ -176,23 +175,21 @@ fn numbered(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 /// What was kept and what is still to come, through the sort and the window that were stood in for.
 fn sort(
     kept: impl Iterator<Item = Result<(RecordBatch, usize)>> + Send + 'static,
-    reservation: MemoryReservation,
+    room: &Room,
     rest: SendableRecordBatchStream,
     window: &Arc<dyn WindowExpr>,
     schema: &SchemaRef,
     context: Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream> {
     let given = rest.schema();
-    reservation.free();
+    room.free();
     let all = stream::iter(kept.map(|batch| Ok(batch?.0))).chain(rest);
-    let rows: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&given), all));
-    let source = Handed { schema: Arc::clone(&given), rows: Mutex::new(Some(rows)) };
-    let source = StreamingTableExec::try_new(given, vec![Arc::new(source)], None, None, false, None)?;
+    let rows = Box::pin(RecordBatchStreamAdapter::new(given, all));
     let partition = window.partition_by().iter().map(|key| PhysicalSortExpr::new_default(Arc::clone(key)));
     let Some(order) = LexOrdering::new(partition.chain(window.order_by().iter().cloned())) else {
         return internal_err!("a window without partitions has no first rows");
     };
-    let sorted = Arc::new(SortExec::new(order, Arc::new(source)));
+    let sorted = Arc::new(SortExec::new(order, handed::plan_of(rows)?));
     let numbered = BoundedWindowAggExec::try_new(vec![Arc::clone(window)], sorted, InputOrderMode::Sorted, false)?;
     let one = UInt64Array::new_scalar(1);
     let first = numbered.execute(0, context)?.map(move |batch| {
@@ -201,29 +198,6 @@ fn sort(
         Ok(filter_record_batch(&batch, &eq(numbers, &one)?)?)
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), first)))
-}
-
-/// A stream that is read once.
-struct Handed {
-    schema: SchemaRef,
-    rows: Mutex<Option<SendableRecordBatchStream>>,
-}
-
-impl fmt::Debug for Handed {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Handed")
-    }
-}
-
-impl PartitionStream for Handed {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
-        rows.unwrap_or_else(|| Box::pin(RecordBatchStreamAdapter::new(Arc::new(Schema::empty()), stream::empty())))
-    }
 }
 
 #[cfg(test)]

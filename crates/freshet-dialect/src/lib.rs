@@ -1,8 +1,8 @@
 //! Athena's SQL (engine version 3, which is Trino's) on DataFusion: parser, signatures, functions, types and text forms.
 //!
 //! [`context`] is a session with Athena's settings; the caller registers its catalogue. [`plan`] takes one query's text,
-//! with `?` for execution parameters, to a logical plan; [`output`] says what a client is told of its columns, [`text`]
-//! prints a value as Athena does, and [`explain`] puts a failure of the run into Athena's words. This crate reads no
+//! with `?` for execution parameters, to a logical plan; [`output`] says what a client is told of its columns, [`Printer`]
+//! prints values as Athena does, and [`explain`] puts a failure of the run into Athena's words. This crate reads no
 //! storage and knows no AWS API: statements other than queries belong to the endpoint.
 //!
 //! The way of a query: `parser` reads it, `binder` resolves its names and types by Trino's rules and builds DataFusion's
@@ -27,10 +27,12 @@ mod conform;
 mod decorrelate;
 mod digest;
 mod error;
+mod extremes;
 mod first_rows;
 mod folds;
 mod functions;
 mod gather;
+mod handed;
 mod information;
 mod json;
 mod kept;
@@ -41,16 +43,21 @@ mod output;
 mod parser;
 mod planner;
 mod ranks;
+mod room;
 mod scalar;
+mod shared;
 mod signatures;
 mod sorting;
+#[cfg(test)]
+mod testing;
 mod text;
 mod type_names;
 mod unnesting;
 mod value;
+mod whole_partitions;
 
 pub use error::{Error, explain};
 pub use output::{OutputColumn, hive_type, output, trino_type};
 pub use planner::{context, plan};
 pub use signatures::supported;
-pub use text::text;
+pub use text::Printer;

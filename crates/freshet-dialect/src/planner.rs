@@ -10,6 +10,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Optimizer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast::{Query, visit_relations};
@@ -19,6 +21,8 @@ use crate::binder::{Binder, Table};
 use crate::first_rows::KeepFirstRows;
 use crate::information::Information;
 use crate::parser;
+use crate::shared::{Planner, ShareRepeated};
+use crate::whole_partitions::AggregateWholePartitions;
 
 /// A session with Athena's settings, and a memory limit in bytes.
 pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
@@ -31,9 +35,15 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;
     let mut rules = PhysicalOptimizer::default().rules;
     let place = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
-    rules.insert(place, Arc::new(KeepFirstRows));
+    rules.splice(
+        place..place,
+        [Arc::new(KeepFirstRows) as Arc<dyn PhysicalOptimizerRule + Send + Sync>, Arc::new(AggregateWholePartitions)],
+    );
     let state = SessionStateBuilder::new_with_default_features().with_config(config).with_runtime_env(runtime);
-    Ok(SessionContext::new_with_state(state.with_physical_optimizer_rules(rules).build()))
+    let mut logical_rules = Optimizer::new().rules;
+    logical_rules.insert(0, Arc::new(ShareRepeated));
+    let state = state.with_optimizer_rules(logical_rules).with_physical_optimizer_rules(rules).with_query_planner(Arc::new(Planner));
+    Ok(SessionContext::new_with_state(state.build()))
 }
 
 /// Plans one query. Each parameter is a literal's text, for the `?` of its place.

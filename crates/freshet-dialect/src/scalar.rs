@@ -169,6 +169,11 @@ fn make(name: &str, identity: String, shapes: Vec<Expr>, result: DataType, work:
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), args))
 }
 
+/// What tells a function of ours from others of its name: `cast(varchar)->integer`.
+pub(crate) fn identity(call: &ScalarFunction) -> Option<&str> {
+    call.func.inner().downcast_ref::<Scalar>().map(|scalar| scalar.identity.as_str())
+}
+
 /// A call of a function of values; a strict one gives NULL where an argument is NULL.
 pub(crate) fn of_values(name: &str, body: Body, call: Call, strict: bool, args: Vec<Expr>) -> Expr {
     let kinds = call.args.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");

@@ -1,6 +1,8 @@
 //! A value's text, as Athena prints it in GetQueryResults and in result files.
 
-use datafusion::arrow::array::Array;
+use std::borrow::Cow;
+
+use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::Field;
 
 use crate::kinds::Kind;
@@ -9,14 +11,24 @@ use crate::numbers::{decimal_text, double_text, real_text};
 use crate::type_names;
 use crate::value::{Value, read};
 
-/// The text of a value; `None` for NULL.
-pub fn text(field: &Field, array: &dyn Array, row: usize) -> Option<String> {
-    let value = read(array, row);
-    if value.is_null() {
-        return None;
+/// Prints the values of a column.
+#[derive(Debug, Clone)]
+pub struct Printer(Kind);
+
+impl Printer {
+    /// Of a column that a field of a plan's schema describes.
+    pub fn new(field: &Field) -> Self {
+        Self(type_names::of_field(field).unwrap_or(Kind::Varchar(None)))
     }
-    let kind = type_names::of_field(field).unwrap_or(Kind::Varchar(None));
-    Some(text_of(&value, &kind))
+
+    /// The text of the value in a row; `None` for NULL.
+    pub fn text<'a>(&self, array: &'a dyn Array, row: usize) -> Option<Cow<'a, str>> {
+        if let (Kind::Varchar(_) | Kind::Json, Some(texts)) = (&self.0, array.as_string_opt::<i32>()) {
+            return texts.is_valid(row).then(|| Cow::Borrowed(texts.value(row)));
+        }
+        let value = read(array, row);
+        (!value.is_null()).then(|| Cow::Owned(text_of(&value, &self.0)))
+    }
 }
 
 /// The text of a value of a type; NULL inside another value is `null`.

@@ -2,12 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::prelude::SessionContext;
-use freshet_dialect::{context, explain, hive_type, output, plan, supported, text};
+use freshet_dialect::{Printer, context, explain, hive_type, output, plan, supported};
 
 fn session() -> SessionContext {
     let session = context(1 << 28).unwrap();
@@ -35,7 +36,7 @@ async fn ask(session: &SessionContext, sql: &str, parameters: &[String]) -> Resu
             let cells: Vec<String> = fields
                 .iter()
                 .zip(batch.columns())
-                .map(|(field, column)| text(field, column, row).unwrap_or_else(|| "NULL".to_owned()))
+                .map(|(field, column)| Printer::new(field).text(column, row).map_or_else(|| "NULL".to_owned(), Cow::into_owned))
                 .collect();
             write!(out, "\n{}", cells.join(" | ")).unwrap();
         }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use freshet_dialect::{context, explain, plan, text, trino_type};
+use freshet_dialect::{Printer, context, explain, plan, trino_type};
 use serde_json::Value;
 
 /// The rows of an answer as text, or why there is none.
@@ -175,7 +176,13 @@ async fn ask(session: &SessionContext, sql: &str) -> Answer {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
-            rows.push(fields.iter().zip(batch.columns()).map(|(field, column)| text(field, column, row)).collect());
+            rows.push(
+                fields
+                    .iter()
+                    .zip(batch.columns())
+                    .map(|(field, column)| Printer::new(field).text(column, row).map(Cow::into_owned))
+                    .collect(),
+            );
         }
     }
     Ok(rows)

@@ -203,12 +203,15 @@ impl Binder {
                     return Err(wrong());
                 }
                 let kind = kind.clone();
+                let any = Clauses { distinct: false, filter: clauses.filter.clone(), orders: Vec::new() };
+                let udf = if name == "min" { min_max::min_udaf() } else { min_max::max_udaf() };
+                if matches!(kind, Kind::Real | Kind::Double) {
+                    let place = crate::extremes::place_on_line(args.remove(0).expr, &kind, name == "max");
+                    return bound(crate::extremes::at_place(any.call(udf, vec![place]), &kind), kind);
+                }
                 if !kind.compares_as_it_lies() {
-                    let any = Clauses { distinct: false, filter: clauses.filter.clone(), orders: Vec::new() };
                     return self.gathered(name, args, kind, &any);
                 }
-                let udf = if name == "min" { min_max::min_udaf() } else { min_max::max_udaf() };
-                let any = Clauses { distinct: false, filter: clauses.filter.clone(), orders: Vec::new() };
                 bound(any.call(udf, vec![args.remove(0).expr]), kind)
             }
             ("min" | "max", [kind, count]) if coercible(count, &Kind::BigInt) && kind.is_orderable() => {

@@ -194,25 +194,22 @@ impl Binder {
             && let Some(named) = ctes.get(name)
         {
             let mut relation = match &**named {
-                Named::Query { query, columns, ctes } => {
-                    let mut relation = unqualified(self.query(query, outer, ctes)?);
-                    relation.plan = self.keep_in_front(relation.plan)?;
-                    call(&mut relation, columns)?;
-                    relation
+                Named::Query { query, columns, ctes, bound } => {
+                    let known = bound.borrow().clone();
+                    match known {
+                        Some(relation) => self.again(&relation)?,
+                        None => {
+                            let mut relation = unqualified(self.query(query, outer, ctes)?);
+                            relation.plan = self.keep_in_front(relation.plan)?;
+                            call(&mut relation, columns)?;
+                            if !crate::decorrelate::is_correlated(&relation.plan)? {
+                                *bound.borrow_mut() = Some(relation.clone());
+                            }
+                            self.again(&relation)?
+                        }
+                    }
                 }
-                Named::Relation(relation) => {
-                    let columns: Vec<Column> =
-                        relation.columns.iter().map(|column| Column { id: self.id(&column.kind), ..column.clone() }).collect();
-                    let exprs: Vec<Expr> = relation
-                        .plan
-                        .schema()
-                        .columns()
-                        .into_iter()
-                        .zip(&columns)
-                        .map(|(from, to)| Expr::Column(from).alias(&to.id))
-                        .collect();
-                    Relation { plan: LogicalPlanBuilder::from(relation.plan.clone()).project(exprs)?.build()?, columns }
-                }
+                Named::Relation(relation) => self.again(relation)?,
             };
             for column in &mut relation.columns {
                 column.relation = vec![name.clone()];
@@ -255,6 +252,18 @@ impl Binder {
         }
         let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
         Ok(Relation { plan, columns })
+    }
+
+    /// A relation under names of its own, so that a query may hold it twice.
+    fn again(&self, relation: &Relation) -> Result<Relation, Error> {
+        let columns: Vec<Column> = relation.columns.iter().map(|column| Column { id: self.id(&column.kind), ..column.clone() }).collect();
+        self.fence_too(relation.columns.iter().zip(&columns).map(|(from, to)| (&*from.id, &*to.id)));
+        let mut exprs = Vec::with_capacity(columns.len());
+        for (from, to) in relation.columns.iter().zip(&columns) {
+            let field = relation.plan.schema().qualified_field_with_unqualified_name(&from.id)?;
+            exprs.push(Expr::Column(PlanColumn::from(field)).alias(&to.id));
+        }
+        Ok(Relation { plan: LogicalPlanBuilder::from(relation.plan.clone()).project(exprs)?.build()?, columns })
     }
 
     fn lateral(&self, left: Relation, right: &TableFactor, kind: JoinType, outer: Option<&Scope>, ctes: &Ctes) -> Result<Relation, Error> {

@@ -126,6 +126,16 @@ impl Binder {
         conjunction(terms).unwrap_or_else(|| Expr::Literal(true.into(), None))
     }
 
+    /// What has a second name is guarded under it as well.
+    pub(super) fn fence_too<'a>(&self, names: impl Iterator<Item = (&'a str, &'a str)>) {
+        let mut fenced = self.fenced.borrow_mut();
+        for (from, to) in names {
+            if fenced.contains(from) {
+                fenced.insert(to.to_owned());
+            }
+        }
+    }
+
     fn looks_behind(&self, expr: &Expr) -> bool {
         let fenced = self.fenced.borrow();
         !fenced.is_empty() && expr.column_refs().iter().any(|column| fenced.contains(&column.name))
@@ -149,13 +159,18 @@ fn is_movable(expr: &Expr) -> Result<bool, Error> {
 fn can_fail(expr: &Expr) -> Result<bool, Error> {
     let mut fails = false;
     expr.apply(|node| {
-        fails |= match node {
-            Expr::ScalarFunction(call) => !SURE.contains(&call.name()) && !call.name().starts_with("compare "),
-            Expr::BinaryExpr(binary) => binary.op.is_numerical_operators(),
-            Expr::Negative(_) | Expr::TryCast(_) => true,
-            _ => false,
-        };
+        fails |= can_fail_itself(node);
         Ok(if fails { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(fails)
+}
+
+/// The same, of what an expression does with the values of its arguments.
+pub(crate) fn can_fail_itself(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => !SURE.contains(&call.name()) && !call.name().starts_with("compare "),
+        Expr::BinaryExpr(binary) => binary.op.is_numerical_operators(),
+        Expr::Negative(_) | Expr::TryCast(_) => true,
+        _ => false,
+    }
 }

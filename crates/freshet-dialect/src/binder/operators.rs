@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Decimal128Array};
-use datafusion::arrow::compute::kernels::numeric;
+use datafusion::arrow::compute::kernels::{arity::try_binary, numeric};
 use datafusion::arrow::datatypes::{Decimal128Type, Float32Type, Float64Type};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Cast, ColumnarValue, Expr, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -247,7 +248,7 @@ impl Binder {
                         _ => numeric::rem(x, y),
                     };
                     let result = result.map_err(|error| match error {
-                        datafusion::arrow::error::ArrowError::DivideByZero => fault("DIVISION_BY_ZERO", "Division by zero"),
+                        ArrowError::DivideByZero => fault("DIVISION_BY_ZERO", "Division by zero"),
                         _ => fault("NUMERIC_VALUE_OUT_OF_RANGE", format!("{told} overflow: {op}")),
                     })?;
                     scalar_or_array(args, result, rows)
@@ -340,11 +341,7 @@ fn decimals(op: &BinaryOperator, (p1, s1): (u8, u8), (p2, s2): (u8, u8), left: E
         };
         let arrays = arrays(args, if args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) { 1 } else { rows })?;
         let (a, b) = (arrays[0].as_primitive::<Decimal128Type>(), arrays[1].as_primitive::<Decimal128Type>());
-        let values = a
-            .iter()
-            .zip(b.iter())
-            .map(|(a, b)| a.zip(b).map(|(a, b)| one(a, b)).transpose())
-            .collect::<Result<Decimal128Array, Error>>()?;
+        let values: Decimal128Array = try_binary(a, b, |a, b| one(a, b).map_err(|error| ArrowError::ExternalError(Box::new(error))))?;
         let values = values.with_precision_and_scale(precision, i8::try_from(scale).unwrap_or(0))?;
         scalar_or_array(args, Arc::new(values), rows)
     });

@@ -1,5 +1,6 @@
 //! Queries: `WITH`, set operations, `VALUES`, `ORDER BY`, `LIMIT` and the names of the columns that a client sees.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -78,7 +79,7 @@ impl Binder {
             let named = if with.recursive && mentions(&cte.query, &name) {
                 Named::Relation(self.recursive(&name, &columns, &cte.query, outer, &sight)?)
             } else {
-                Named::Query { query: cte.query.clone(), columns, ctes: sight.clone() }
+                Named::Query { query: cte.query.clone(), columns, ctes: sight.clone(), bound: RefCell::default() }
             };
             let mut all: HashMap<_, _> = (*sight).clone();
             all.insert(name, Rc::new(named));

@@ -268,6 +268,10 @@ impl Binder {
         }
         let start = self.bound(start, units, keys, scope)?;
         let end = self.bound(end, units, keys, scope)?;
+        if units == WindowFrameUnits::Range && keys.is_empty() {
+            // Without an order all rows of a partition are the current row's peers.
+            return Ok(whole());
+        }
         Ok(WindowFrame::new_bounds(units, start, end))
     }
 

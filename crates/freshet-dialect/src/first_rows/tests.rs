@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array as _, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use datafusion::catalog::{CatalogProvider as _, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider as _};
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::SessionContext;
 
 use super::{FirstRowsExec, SORTED};
-use crate::{context, plan};
+use crate::testing::{self, physical};
 
 const ROWS: i64 = 60_000;
 
@@ -48,29 +47,9 @@ fn batch(rows: &[Row]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap()
 }
 
-/// A lake of one table, in two parts of many batches.
+/// The rows in two parts.
 fn lake(rows: &[Row], memory: usize) -> SessionContext {
-    let parts: Vec<Vec<RecordBatch>> = rows.chunks(rows.len() / 2 + 1).map(|part| part.chunks(1_000).map(batch).collect()).collect();
-    let table = MemTable::try_new(parts[0][0].schema(), parts).unwrap();
-    let context = context(memory).unwrap();
-    {
-        let state = context.state_ref();
-        let mut state = state.write();
-        let execution = &mut state.config_mut().options_mut().execution;
-        (execution.target_partitions, execution.sort_spill_reservation_bytes) = (2, 1 << 20);
-    }
-    let schema = Arc::new(MemorySchemaProvider::new());
-    schema.register_table("t".to_owned(), Arc::new(table)).unwrap();
-    let catalog = MemoryCatalogProvider::new();
-    catalog.register_schema("default", schema).unwrap();
-    context.register_catalog("awsdatacatalog", Arc::new(catalog));
-    context
-}
-
-async fn physical(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
-    let state = context.state();
-    let plan = plan(&state, sql, &[]).await.unwrap();
-    state.create_physical_plan(&plan).await.unwrap()
+    testing::lake(rows.chunks(rows.len() / 2 + 1).map(|part| part.chunks(1_000).map(batch).collect()).collect(), memory)
 }
 
 const FIRSTS: &str = "SELECT id, text FROM (SELECT *, rank() OVER (PARTITION BY key, shop ORDER BY wish DESC) AS age FROM t) WHERE age = 1";
@@ -104,7 +83,7 @@ fn sorted(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 async fn found(context: &SessionContext, sql: &str, is_sorted: bool) -> (BTreeMap<i64, String>, usize) {
-    let plan = physical(context, sql).await;
+    let plan = physical(&context.state(), sql).await;
     let batches = collect(Arc::clone(&plan), context.task_ctx()).await.unwrap();
     assert_eq!(sorted(&plan) > 0, is_sorted);
     let mut all = BTreeMap::new();
@@ -150,7 +129,7 @@ async fn a_sort_stays_where_more_than_the_first_row_may_be_wanted() {
     let context = lake(&rows(40), 1 << 30);
     let is_kept = async |numbered: &str, condition: &str| {
         let sql = format!("SELECT id FROM (SELECT *, {numbered} FROM t) WHERE {condition}");
-        let shown = displayable(physical(&context, &sql).await.as_ref()).indent(false).to_string();
+        let shown = displayable(physical(&context.state(), &sql).await.as_ref()).indent(false).to_string();
         assert_ne!(shown.contains("FirstRowsExec"), shown.contains("SortExec"), "{sql}\n{shown}");
         shown.contains("FirstRowsExec")
     };

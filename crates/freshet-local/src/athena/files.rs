@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use freshet_dialect::Printer;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
@@ -98,9 +99,10 @@ impl Files {
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         let width = self.target.columns.len();
         let mut groups: BTreeMap<Vec<String>, Vec<u64>> = BTreeMap::new();
+        let partitions: Vec<(Printer, &ArrayRef)> =
+            (width..width + self.target.partitions.len()).map(|place| (Printer::new(&fields[place]), batch.column(place))).collect();
         for row in 0..batch.num_rows() {
-            let values = (width..width + self.target.partitions.len())
-                .map(|place| freshet_dialect::text(&fields[place], batch.column(place).as_ref(), row).unwrap_or_default());
+            let values = partitions.iter().map(|(printer, array)| printer.text(array, row).unwrap_or_default().into_owned());
             groups.entry(values.collect()).or_default().push(row as u64);
         }
         for (values, rows) in groups {
@@ -186,10 +188,11 @@ impl Files {
 /// Rows as lines. Times at the top are text as Athena prints it.
 fn lines(format: &FileFormat, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), Failure> {
     let schema = batch.schema();
-    let text = |place: usize, row: usize| freshet_dialect::text(schema.field(place), batch.column(place).as_ref(), row);
+    let printers: Vec<Printer> = schema.fields().iter().map(|field| Printer::new(field)).collect();
+    let text = |place: usize, row: usize| printers[place].text(batch.column(place), row);
     if let FileFormat::Text(delimiter) = format {
         for row in 0..batch.num_rows() {
-            let values: Vec<String> = (0..batch.num_columns()).map(|place| text(place, row).unwrap_or_else(|| r"\N".to_owned())).collect();
+            let values: Vec<String> = (0..batch.num_columns()).map(|place| text(place, row).unwrap_or(r"\N".into()).into_owned()).collect();
             writeln!(out, "{}", values.join(&delimiter.to_string())).map_err(failed)?;
         }
         return Ok(());

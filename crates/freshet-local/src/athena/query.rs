@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::FieldRef;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use freshet_dialect::Printer;
 use futures::StreamExt;
 use object_store::buffered::BufWriter;
 use tokio::io::AsyncWriteExt;
@@ -86,18 +86,16 @@ pub(crate) async fn select(
 ) -> Result<Outcome, Failure> {
     let plan = session.plan(sql, parameters).await?;
     let columns = columns(&plan);
-    let fields: Vec<FieldRef> = plan.schema().fields().iter().cloned().collect();
+    let printers: Vec<Printer> = plan.schema().fields().iter().map(|field| Printer::new(field)).collect();
     let mut run = Run::begin(session, &plan, cutoff).await?;
     let mut writer = BufWriter::new(Arc::clone(&place.store), place.path.clone());
     let mut buffer = Vec::new();
-    csv_row(&mut buffer, columns.iter().map(|column| Some(column.name.as_str())));
+    csv_row(&mut buffer, columns.iter().map(|column| Some(&column.name)));
     while let Some(batch) = run.next().await? {
         for begin in (0..batch.num_rows()).step_by(ROWS) {
             let end = batch.num_rows().min(begin + ROWS);
             for row in begin..end {
-                let texts: Vec<Option<String>> =
-                    fields.iter().zip(batch.columns()).map(|(field, array)| freshet_dialect::text(field, array.as_ref(), row)).collect();
-                csv_row(&mut buffer, texts.iter().map(Option::as_deref));
+                csv_row(&mut buffer, printers.iter().zip(batch.columns()).map(|(printer, array)| printer.text(array, row)));
             }
             writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;
             buffer.clear();
