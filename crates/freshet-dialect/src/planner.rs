@@ -24,6 +24,10 @@ use crate::parser;
 use crate::shared::{Planner, ShareRepeated};
 use crate::whole_partitions::AggregateWholePartitions;
 
+/// The bytes, and where these are not known the rows, of a side of a join that is read whole.
+const SMALL_SIDE: usize = 32 << 20;
+const SMALL_SIDE_ROWS: usize = 1 << 19;
+
 /// A session with Athena's settings, and a memory limit in bytes.
 pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     let mut config =
@@ -31,6 +35,9 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     config.options_mut().sql_parser.parse_float_as_decimal = true;
     "nulls_last".clone_into(&mut config.options_mut().sql_parser.default_null_ordering);
     config.options_mut().execution.parquet.schema_force_view_types = false;
+    // A side of a join that is small beside the other is read whole: to divide both by their keys copies each row once more.
+    config.options_mut().optimizer.hash_join_single_partition_threshold = SMALL_SIDE;
+    config.options_mut().optimizer.hash_join_single_partition_threshold_rows = SMALL_SIDE_ROWS;
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;
     let mut rules = PhysicalOptimizer::default().rules;

@@ -2,7 +2,7 @@
 //! relation around a correlated subquery.
 //!
 //! DataFusion works out such a relation again at each place. [`rule`] finds it in the plan, by what is equal and holds more than a
-//! scan, and puts a [`Shared`] node over each of its places; each becomes a [`exec::SharedExec`], and all of one relation read
+//! scan, and puts a [`Shared`] node in each of its places; each becomes a [`exec::SharedExec`], and all of one relation read
 //! the same [`rows::Rows`]. The first to run works the relation out, as far as any of them has asked; what one of
 //! them has yet to read is kept in memory, or on disk where memory does not suffice.
 
@@ -29,19 +29,28 @@ use self::exec::SharedExec;
 use self::rows::Rows;
 pub(crate) use self::rule::ShareRepeated;
 
-/// One of the places at which a relation is read.
+/// A relation that is read at several places, of the columns that these need.
+#[derive(Debug)]
+struct Relation {
+    plan: LogicalPlan,
+    rows: Rows,
+}
+
+/// One of the places at which a relation is read. It has no inputs, so that no rule takes anything from around it into the relation.
 #[derive(Debug, Clone)]
 struct Shared {
     /// Which of the query's repeated relations it is.
     id: usize,
-    input: LogicalPlan,
-    /// What all places read. While there is none, the optimizer is asked which columns a place needs: it may leave out others.
-    rows: Option<Arc<Rows>>,
+    schema: DFSchemaRef,
+    /// None on trial.
+    relation: Option<Arc<Relation>>,
+    /// Whether the plan that runs shows the relation here.
+    shows: bool,
 }
 
 impl PartialEq for Shared {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.rows.is_some() == other.rows.is_some() && self.input == other.input
+        (self.id, self.shows, &self.schema) == (other.id, other.shows, &other.schema)
     }
 }
 
@@ -49,8 +58,7 @@ impl Eq for Shared {}
 
 impl Hash for Shared {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.id, self.rows.is_some()).hash(state);
-        self.input.hash(state);
+        (self.id, self.shows).hash(state);
     }
 }
 
@@ -60,18 +68,17 @@ impl PartialOrd for Shared {
     }
 }
 
-// No condition goes below it, which is the trait's default: another place may want the rows.
 impl UserDefinedLogicalNodeCore for Shared {
     fn name(&self) -> &'static str {
         "Shared"
     }
 
     fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
+        Vec::new()
     }
 
     fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
+        &self.schema
     }
 
     fn expressions(&self) -> Vec<Expr> {
@@ -79,16 +86,15 @@ impl UserDefinedLogicalNodeCore for Shared {
     }
 
     fn fmt_for_explain(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Shared: {}", self.id)
+        write!(out, "Shared: {}", self.id)?;
+        match &self.relation {
+            Some(relation) if self.shows => write!(out, ", worked out once:\n{}", relation.plan.display_indent()),
+            _ => Ok(()),
+        }
     }
 
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let Some(input) = inputs.pop().filter(|_| inputs.is_empty()) else { return internal_err!("a shared relation has one input") };
-        Ok(Self { input, ..self.clone() })
-    }
-
-    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        self.rows.is_none().then(|| vec![output_columns.to_vec()])
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, _: Vec<LogicalPlan>) -> Result<Self> {
+        Ok(self.clone())
     }
 }
 
@@ -110,16 +116,14 @@ impl ExtensionPlanner for Planner {
         _: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
         _: &[&LogicalPlan],
-        inputs: &[Arc<dyn ExecutionPlan>],
-        _: &dyn Session,
+        _: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let (Some(shared), [input]) = (node.as_any().downcast_ref::<Shared>(), inputs) else { return Ok(None) };
-        Ok(Some(match &shared.rows {
-            Some(rows) if rows.are_of(&shared.input) => Arc::new(SharedExec::new(Arc::clone(input), Arc::clone(rows))),
-            // What became another relation in the meantime reads for itself.
-            _ => Arc::clone(input),
-        }))
+        let Some(shared) = node.as_any().downcast_ref::<Shared>() else { return Ok(None) };
+        let Some(relation) = &shared.relation else { return internal_err!("a shared relation is planned on trial") };
+        let plan = relation.rows.plan(&relation.plan, session).await?;
+        Ok(Some(Arc::new(SharedExec::new(plan, Arc::clone(relation), shared.shows))))
     }
 }
 

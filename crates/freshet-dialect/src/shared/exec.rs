@@ -13,38 +13,35 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties, apply_expression_roots,
 };
 
-use super::rows::Rows;
+use super::Relation;
 
-/// Reads what one of the places works out for all.
+/// Reads what is worked out once for all places.
 #[derive(Debug, Clone)]
 pub(super) struct SharedExec {
-    input: Arc<dyn ExecutionPlan>,
-    rows: Arc<Rows>,
+    relation: Arc<Relation>,
+    /// The relation's plan, at one of the places: there it is optimized, and there what it does is counted.
+    shown: Option<Arc<dyn ExecutionPlan>>,
     reader: usize,
     properties: Arc<PlanProperties>,
 }
 
 impl SharedExec {
-    pub(super) fn new(input: Arc<dyn ExecutionPlan>, rows: Arc<Rows>) -> Self {
-        let reader = rows.reader();
-        Self::of(input, rows, reader)
-    }
-
-    fn of(input: Arc<dyn ExecutionPlan>, rows: Arc<Rows>, reader: usize) -> Self {
-        // Which order or which keys the plan that is run gives is known for that one alone.
+    pub(super) fn new(plan: Arc<dyn ExecutionPlan>, relation: Arc<Relation>, shows: bool) -> Self {
+        // Which order or which keys the plan that is run gives is not known before it is optimized.
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(input.schema()),
-            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            EquivalenceProperties::new(plan.schema()),
+            Partitioning::UnknownPartitioning(plan.output_partitioning().partition_count()),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { input, rows, reader, properties: Arc::new(properties) }
+        let reader = relation.rows.reader();
+        Self { relation, shown: Some(plan).filter(|_| shows), reader, properties: Arc::new(properties) }
     }
 
     /// How often memory did not suffice.
     #[cfg(test)]
     pub(super) fn spills(&self) -> usize {
-        self.rows.spills()
+        self.relation.rows.spills()
     }
 }
 
@@ -64,7 +61,11 @@ impl ExecutionPlan for SharedExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        self.shown.iter().collect()
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.children().len()]
     }
 
     fn replace_children(
@@ -72,10 +73,14 @@ impl ExecutionPlan for SharedExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(input) = children.pop().filter(|_| children.is_empty()) else {
-            return internal_err!("a shared relation has one input");
-        };
-        Ok(Arc::new(Self::of(input, Arc::clone(&self.rows), self.reader)))
+        let shown = children.pop().filter(|_| children.is_empty());
+        if shown.is_some() != self.shown.is_some() {
+            return internal_err!("a shared relation is shown at one place");
+        }
+        if let Some(plan) = &shown {
+            self.relation.rows.is_now(plan);
+        }
+        Ok(Arc::new(Self { shown, ..(*self).clone() }))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -87,7 +92,7 @@ impl ExecutionPlan for SharedExec {
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
+        self.shown.iter().map(|_| ChildStats::At(partition)).collect()
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
@@ -95,6 +100,7 @@ impl ExecutionPlan for SharedExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.rows.read(&self.input, self.reader, partition, &context)
+        let partitions = self.properties.output_partitioning().partition_count();
+        self.relation.rows.read(self.reader, (partition, partitions), &self.schema(), &context)
     }
 }

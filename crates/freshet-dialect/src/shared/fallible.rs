@@ -9,7 +9,6 @@ use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::Shared;
 use crate::binder::can_fail_itself;
 use crate::scalar::{FENCE, identity};
 
@@ -52,7 +51,6 @@ pub(super) fn has_errors(plan: &LogicalPlan, column: &Column) -> Result<bool> {
             }
             Ok(false)
         }
-        LogicalPlan::Extension(extension) if extension.node.as_any().is::<Shared>() => has_errors(inputs[0], column),
         LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Distinct(_) | LogicalPlan::Join(_) | LogicalPlan::Repartition(_) => {
             of_expr(&Expr::Column(column.clone()), &inputs)
         }

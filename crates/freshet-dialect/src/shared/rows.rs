@@ -12,21 +12,29 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::spill::get_record_batch_memory_size;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, SpillManager};
-use futures::{Stream, StreamExt as _};
+use futures::lock::Mutex as AsyncMutex;
+use futures::{Stream, StreamExt as _, stream};
 
+use super::Planner;
 use crate::room::Room;
 
 /// What all readers of a relation share.
+#[derive(Default)]
 pub(super) struct Rows {
-    relation: OnceLock<LogicalPlan>,
+    /// The relation's plan as the reader that shows it has it by now.
+    planned: Mutex<Option<Arc<dyn ExecutionPlan>>>,
+    planning: AsyncMutex<()>,
     readers: AtomicUsize,
-    /// Of the reader that ran first: the other plans of the relation are never run.
     run: OnceLock<Run>,
 }
 
@@ -43,13 +51,26 @@ impl fmt::Debug for Rows {
 }
 
 impl Rows {
-    pub(super) fn new() -> Self {
-        Self { relation: OnceLock::new(), readers: AtomicUsize::new(0), run: OnceLock::new() }
+    /// The relation's plan, which is made once. It is optimized with the plan around it.
+    pub(super) async fn plan(&self, relation: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let _planning = self.planning.lock().await;
+        if let Some(plan) = self.planned() {
+            return Ok(plan);
+        }
+        let Some(state) = session.as_any().downcast_ref::<SessionState>() else { return internal_err!("a session without a state") };
+        let state = SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(Vec::new()).build();
+        let plan = Planner.create_physical_plan(relation, &state).await?;
+        self.is_now(&plan);
+        Ok(plan)
     }
 
-    /// Whether this is the relation that the first asked for.
-    pub(super) fn are_of(&self, relation: &LogicalPlan) -> bool {
-        self.relation.get_or_init(|| relation.clone()) == relation
+    fn planned(&self) -> Option<Arc<dyn ExecutionPlan>> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of the plan after another rule.
+    pub(super) fn is_now(&self, plan: &Arc<dyn ExecutionPlan>) {
+        *self.planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(plan));
     }
 
     /// The number of a new reader; all are there before the first of them reads.
@@ -57,31 +78,31 @@ impl Rows {
         self.readers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The rows of a partition for a reader. `plan` works the relation out, if nobody has begun to.
+    /// The rows of one of a reader's partitions, of which there are so many.
     pub(super) fn read(
         &self,
-        plan: &Arc<dyn ExecutionPlan>,
         reader: usize,
-        partition: usize,
+        (partition, partitions): (usize, usize),
+        schema: &SchemaRef,
         context: &Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let run = self.run.get_or_init(|| Run {
-            plan: Arc::clone(plan),
-            parts: (0..plan.output_partitioning().partition_count())
-                .map(|_| Arc::new(Part::new(self.readers.load(Ordering::Relaxed))))
-                .collect(),
-            metrics: ExecutionPlanMetricsSet::new(),
+        let Some(plan) = self.planned() else { return internal_err!("a shared relation without a plan") };
+        let run = self.run.get_or_init(|| {
+            let readers = self.readers.load(Ordering::Relaxed);
+            let parts = (0..plan.output_partitioning().partition_count()).map(|_| Arc::new(Part::new(readers)));
+            Run { parts: parts.collect(), plan, metrics: ExecutionPlanMetricsSet::new() }
         });
-        if run.parts.len() != plan.output_partitioning().partition_count() {
-            // Its rows lie otherwise: it works them out for itself.
-            return plan.execute(partition, Arc::clone(context));
+        // A rule may have divided the relation otherwise since the reader was made.
+        let mut streams = Vec::new();
+        for at in (partition..run.parts.len()).step_by(partitions.max(1)) {
+            let part = &run.parts[at];
+            part.begin(run, at, context)?;
+            if part.has_read.get(reader).is_none_or(|place| place.swap(0, Ordering::AcqRel) != UNREAD) {
+                return internal_err!("a shared relation is read twice by one reader");
+            }
+            streams.push(Reader { part: Arc::clone(part), reader, place: 0, file: None });
         }
-        let part = &run.parts[partition];
-        part.begin(run, partition, context)?;
-        if part.has_read.get(reader).is_none_or(|place| place.swap(0, Ordering::AcqRel) != UNREAD) {
-            return internal_err!("a shared relation is read twice by one reader");
-        }
-        Ok(Box::pin(Reader { part: Arc::clone(part), schema: plan.schema(), reader, place: 0, file: None }))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), stream::iter(streams).flatten())))
     }
 
     /// How often memory did not suffice.
@@ -259,7 +280,6 @@ impl State {
 /// A reader of a partition.
 struct Reader {
     part: Arc<Part>,
-    schema: SchemaRef,
     reader: usize,
     /// The number of its next batch.
     place: usize,
@@ -296,12 +316,6 @@ impl Reader {
         self.place += 1;
         self.part.has_read[self.reader].store(self.place, Ordering::Release);
         batch
-    }
-}
-
-impl RecordBatchStream for Reader {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
     }
 }
 

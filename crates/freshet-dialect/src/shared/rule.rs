@@ -8,14 +8,17 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 
-use super::Shared;
 use super::fallible::has_errors;
 use super::rows::Rows;
+use super::{Relation, Shared};
 use crate::decorrelate::{is_correlated, repeats};
 
-/// Puts [`Shared`] over the places of relations that are read several times. It stands before all other rules, since these make
-/// one relation differ from place to place; it lets them do so on trial, to learn which columns each place needs and which place
-/// filters.
+/// Attempts, each without the relations that were not worth to be shared in the one before.
+const ATTEMPTS: usize = 3;
+
+/// Puts [`Shared`] in the places of relations that are read several times. It stands before all other rules, since these make
+/// one relation differ from place to place; it lets them work on what is around the places, to learn which columns each place needs and
+/// which place filters, and then on each relation by itself.
 #[derive(Debug)]
 pub(crate) struct ShareRepeated;
 
@@ -25,50 +28,51 @@ impl OptimizerRule for ShareRepeated {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let Some(repeated) = repeated(&plan)? else { return Ok(Transformed::no(plan)) };
-        let ids: HashMap<&LogicalPlan, usize> = repeated.iter().enumerate().map(|(id, relation)| (relation, id)).collect();
-        let optimizer = Optimizer::new();
-        let tried = optimizer.optimize(mark(plan.clone(), &ids)?, config, |_, _| ())?;
-        let wanted = wanted(&tried, &repeated)?;
-        if wanted.iter().all(Option::is_none) {
-            return Ok(Transformed::no(plan));
+        let mut repeated = repeated(&plan)?;
+        for _ in 0..ATTEMPTS {
+            if repeated.is_empty() {
+                break;
+            }
+            let (shared, left_out) = share(&plan, &repeated, config)?;
+            if let Some(shared) = shared {
+                return Ok(Transformed::yes(shared));
+            }
+            let mut id = 0..;
+            repeated.retain(|_| id.next().is_some_and(|id| !left_out.contains(&id)));
         }
-        // Each relation once, of the columns that some place needs; then the places in their stead.
-        let mut relations = Vec::new();
-        for (id, columns) in wanted.iter().enumerate() {
-            let Some(columns) = columns else {
-                relations.push(None);
-                continue;
-            };
-            let inside = below(repeated[id].clone(), &mut |input| mark(input, &ids))?;
-            let narrow = LogicalPlanBuilder::from(inside).project(columns.iter().cloned().map(Expr::Column))?.build()?;
-            relations.push(Some(Relation { plan: optimizer.optimize(narrow, config, |_, _| ())?, rows: Arc::new(Rows::new()) }));
-        }
-        Ok(Transformed::yes(settle(tried, &relations)?))
+        Ok(Transformed::no(plan))
     }
 }
 
-struct Relation {
-    plan: LogicalPlan,
-    rows: Arc<Rows>,
-}
-
-/// The largest relations that a plan holds several times, if there are any.
-fn repeated(plan: &LogicalPlan) -> Result<Option<Vec<LogicalPlan>>> {
+/// The largest relations that a plan holds several times, each before those that it holds itself.
+fn repeated(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
     let mut counts: HashMap<LogicalPlan, usize> = HashMap::new();
-    let mut repeated: Vec<LogicalPlan> = Vec::new();
+    let mut repeated: Vec<(usize, LogicalPlan)> = Vec::new();
     let mut is_ready = true;
     plan.apply_with_subqueries(|node| {
         is_ready &= !matches!(node, LogicalPlan::RecursiveQuery(_)) && shared(node).is_none();
         let count = counts.entry(node.clone()).or_default();
         *count += 1;
         if *count == 2 && is_worth(node)? {
-            repeated.push(node.clone());
+            repeated.push((size(node)?, node.clone()));
         }
         // What is in it is as often there as it is itself.
         Ok(if *count > 1 { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue })
     })?;
-    Ok(Some(repeated).filter(|repeated| is_ready && !repeated.is_empty()))
+    if !is_ready {
+        return Ok(Vec::new());
+    }
+    repeated.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    Ok(repeated.into_iter().map(|(_, relation)| relation).collect())
+}
+
+fn size(plan: &LogicalPlan) -> Result<usize> {
+    let mut nodes = 0;
+    plan.apply_with_subqueries(|_| {
+        nodes += 1;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(nodes)
 }
 
 /// Whether a relation is more than a scan, and the same each time.
@@ -87,12 +91,48 @@ fn shared(plan: &LogicalPlan) -> Option<&Shared> {
     extension.node.as_any().downcast_ref::<Shared>()
 }
 
+/// The plan with all these relations shared; or which of them are not worth it.
+fn share(plan: &LogicalPlan, repeated: &[LogicalPlan], config: &dyn OptimizerConfig) -> Result<(Option<LogicalPlan>, HashSet<usize>)> {
+    let ids: HashMap<&LogicalPlan, usize> = repeated.iter().enumerate().map(|(id, relation)| (relation, id)).collect();
+    let optimized = |plan| Optimizer::new().optimize(plan, config, |_, _| ());
+    let mut places: Vec<Places> = repeated.iter().map(|_| Places::default()).collect();
+    let around = optimized(mark(plan.clone(), &ids)?)?;
+    learn(&around, &mut places)?;
+    let mut relations = Vec::new();
+    let mut left_out = HashSet::new();
+    for (id, relation) in repeated.iter().enumerate() {
+        // All that hold it are larger, and known by now.
+        let Some(columns) = places[id].columns(relation)? else {
+            left_out.insert(id);
+            continue;
+        };
+        let inside = below(relation.clone(), &mut |input| mark(input, &ids))?;
+        let inside = optimized(LogicalPlanBuilder::from(inside).project(columns.into_iter().map(Expr::Column))?.build()?)?;
+        learn(&inside, &mut places)?;
+        relations.push(inside);
+    }
+    if !left_out.is_empty() {
+        return Ok((None, left_out));
+    }
+    // The smallest hold none of the others.
+    let mut settled: Vec<Option<Arc<Relation>>> = relations.iter().map(|_| None).collect();
+    let mut shown: Vec<bool> = vec![false; relations.len()];
+    for (id, relation) in relations.into_iter().enumerate().rev() {
+        settled[id] = Some(Arc::new(Relation { plan: settle(relation, &settled, &mut shown)?, rows: Rows::default() }));
+    }
+    Ok((Some(settle(around, &settled, &mut shown)?), left_out))
+}
+
 /// Marks each place of the repeated relations.
 fn mark(plan: LogicalPlan, ids: &HashMap<&LogicalPlan, usize>) -> Result<LogicalPlan> {
-    match ids.get(&plan).copied() {
-        Some(id) => Ok(place(id, below(plan, &mut |input| mark(input, ids))?, None)),
+    match ids.get(&plan) {
+        Some(&id) => Ok(place(Shared { id, schema: Arc::clone(plan.schema()), relation: None, shows: false })),
         None => below(plan, &mut |input| mark(input, ids)),
     }
+}
+
+fn place(shared: Shared) -> LogicalPlan {
+    LogicalPlan::Extension(Extension { node: Arc::new(shared) })
 }
 
 /// A plan of which each input and subquery is another.
@@ -101,70 +141,74 @@ fn below(plan: LogicalPlan, map: &mut dyn FnMut(LogicalPlan) -> Result<LogicalPl
     Ok(plan.map_subqueries(|subquery| map(subquery).map(Transformed::yes))?.data)
 }
 
-fn place(id: usize, input: LogicalPlan, rows: Option<Arc<Rows>>) -> LogicalPlan {
-    LogicalPlan::Extension(Extension { node: Arc::new(Shared { id, input, rows }) })
+/// What the places of a relation ask for.
+#[derive(Debug, Default)]
+struct Places {
+    count: usize,
+    columns: HashSet<Column>,
+    /// Of the places that need every row; `None` while there is none.
+    of_all_rows: Option<HashSet<Column>>,
 }
 
-/// Of each relation the columns that its places need, if it is to be shared.
-fn wanted(tried: &LogicalPlan, repeated: &[LogicalPlan]) -> Result<Vec<Option<Vec<Column>>>> {
-    #[derive(Default)]
-    struct Places {
-        count: usize,
-        all: HashSet<Column>,
-        /// Of places that need every row; `None` while there is none.
-        of_all_rows: Option<HashSet<Column>>,
-    }
-    let mut places: Vec<Places> = repeated.iter().map(|_| Places::default()).collect();
-    let mut learn = |shared: &Shared, filters: bool| {
-        let places = &mut places[shared.id];
-        let columns = shared.input.schema().columns();
-        places.count += 1;
+impl Places {
+    fn add(&mut self, columns: HashSet<Column>, filters: bool) {
+        self.count += 1;
         if !filters {
-            places.of_all_rows.get_or_insert_default().extend(columns.iter().cloned());
+            self.of_all_rows.get_or_insert_default().extend(columns.iter().cloned());
         }
-        places.all.extend(columns);
-    };
-    let mut filtered: HashSet<*const Shared> = HashSet::new();
-    tried.apply_with_subqueries(|node| {
-        if let LogicalPlan::Filter(filter) = node
-            && let Some(below) = shared(&filter.input)
-        {
-            filtered.insert(std::ptr::from_ref(below));
-        }
-        if let Some(place) = shared(node) {
-            learn(place, filtered.contains(&std::ptr::from_ref(place)));
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    let mut wanted = Vec::new();
-    for (relation, places) in repeated.iter().zip(places) {
-        let Some(of_all_rows) = places.of_all_rows.filter(|_| places.count > 1) else {
-            // Each place filters, and reads less for it.
-            wanted.push(None);
-            continue;
-        };
-        let mut is_safe = true;
-        for column in places.all.difference(&of_all_rows) {
-            is_safe = is_safe && !has_errors(relation, column)?;
-        }
-        let columns = || relation.schema().columns().into_iter().filter(|column| places.all.contains(column)).collect::<Vec<_>>();
-        wanted.push(Some(columns()).filter(|columns| is_safe && !columns.is_empty()));
+        self.columns.extend(columns);
     }
-    Ok(wanted)
+
+    /// The columns that some place needs, if the relation is to be shared.
+    fn columns(&self, relation: &LogicalPlan) -> Result<Option<Vec<Column>>> {
+        let Some(of_all_rows) = self.of_all_rows.as_ref().filter(|_| self.count > 1) else {
+            // Each place filters, and reads less for it.
+            return Ok(None);
+        };
+        for column in self.columns.difference(of_all_rows) {
+            if has_errors(relation, column)? {
+                return Ok(None);
+            }
+        }
+        let columns = relation.schema().columns().into_iter().filter(|column| self.columns.contains(column));
+        Ok(Some(columns.collect::<Vec<_>>()).filter(|columns| !columns.is_empty()))
+    }
 }
 
-/// A plan on trial with the relations in their places; what is not shared is as it was found there.
-fn settle(plan: LogicalPlan, relations: &[Option<Relation>]) -> Result<LogicalPlan> {
-    if let Some(found) = shared(&plan) {
-        let columns = found.input.schema().columns();
-        if let Some(relation) = &relations[found.id]
-            && columns.iter().all(|column| relation.plan.schema().has_column(column))
-        {
-            let inside = settle(relation.plan.clone(), relations)?;
-            let all = place(found.id, inside, Some(Arc::clone(&relation.rows)));
-            return LogicalPlanBuilder::from(all).project(columns.into_iter().map(Expr::Column))?.build();
-        }
-        return settle(found.input.clone(), relations);
+/// Learns what each place in a plan asks for.
+fn learn(plan: &LogicalPlan, places: &mut [Places]) -> Result<()> {
+    // Down to a place: the columns that are asked for there, and whether a condition stands above it.
+    let (mut node, mut columns, mut filters) = (plan, None::<HashSet<Column>>, false);
+    loop {
+        node.apply_subqueries(|subquery| learn(subquery, places).map(|()| TreeNodeRecursion::Continue))?;
+        let of_exprs = |exprs: &[Expr]| exprs.iter().flat_map(Expr::column_refs).cloned().collect::<HashSet<Column>>();
+        node = match node {
+            LogicalPlan::Projection(projection) => {
+                columns = Some(of_exprs(&projection.expr));
+                &projection.input
+            }
+            LogicalPlan::Filter(filter) => {
+                filters = true;
+                columns = columns.map(|columns| &columns | &of_exprs(std::slice::from_ref(&filter.predicate)));
+                &filter.input
+            }
+            _ => break,
+        };
     }
-    below(plan, &mut |input| settle(input, relations))
+    if let Some(found) = shared(node) {
+        places[found.id].add(columns.unwrap_or_else(|| found.schema.columns().into_iter().collect()), filters);
+    }
+    node.inputs().into_iter().try_for_each(|input| learn(input, places))
+}
+
+/// A plan with the relations in their places. The first place of each shows it.
+fn settle(plan: LogicalPlan, relations: &[Option<Arc<Relation>>], shown: &mut [bool]) -> Result<LogicalPlan> {
+    if let Some(found) = shared(&plan)
+        && let Some(relation) = &relations[found.id]
+    {
+        let shows = !std::mem::replace(&mut shown[found.id], true);
+        let schema = Arc::clone(relation.plan.schema());
+        return Ok(place(Shared { id: found.id, schema, relation: Some(Arc::clone(relation)), shows }));
+    }
+    below(plan, &mut |input| settle(input, relations, shown))
 }

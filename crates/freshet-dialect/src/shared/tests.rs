@@ -64,7 +64,7 @@ async fn shares(context: &SessionContext, sql: &str, places: usize) -> usize {
     let found = rows(&plan, context).await;
     assert!(!found.is_empty(), "{sql}");
     assert_eq!(found, rows(&apart, &lake(1 << 30)).await, "{sql}\n{shown}");
-    each(&plan, &SharedExec::spills).into_iter().sum()
+    each(&plan, &SharedExec::spills).into_iter().max().unwrap_or(0)
 }
 
 const KEYS: &str = "keys AS (SELECT key, count(*) AS times, sum(amount) AS total, max(text) AS text FROM t GROUP BY key)";
@@ -79,6 +79,10 @@ async fn what_is_named_twice_is_worked_out_once() {
         (2, "SELECT key FROM keys WHERE total = (SELECT max(total) FROM keys)"),
         (2, "SELECT count(*) FROM t WHERE key IN (SELECT key FROM keys) OR amount IN (SELECT times FROM keys)"),
         (2, "SELECT text, times FROM keys UNION ALL SELECT text, NULL FROM keys WHERE key > 1000"),
+        // Conditions that name no column hold for their place alone.
+        (2, "SELECT key FROM keys WHERE (SELECT count(*) FROM t) < 3 UNION ALL SELECT times FROM keys"),
+        (2, "SELECT key FROM keys WHERE rand() < 0 UNION ALL SELECT times FROM keys"),
+        (2, "SELECT key FROM keys WHERE EXISTS (SELECT 1 FROM t WHERE id < 0) UNION ALL SELECT times FROM keys"),
         (3, "SELECT a.key FROM keys a LEFT JOIN keys b ON a.total = b.times FULL JOIN keys c ON c.key = a.key + 1"),
     ] {
         shares(&context, &format!("WITH {KEYS} {rest}"), places).await;
@@ -94,8 +98,8 @@ async fn a_shared_relation_may_read_another() {
          UNION ALL SELECT 'pair again', total, key FROM pairs
          UNION ALL SELECT 'key', key, times FROM keys"
     );
-    // Both places of the pairs read the keys twice; the last term once more.
-    shares(&context, &sql, 2 + 2 * 2 + 1).await;
+    // Two places of the pairs, of which one shows how they read the keys twice; the last term reads these once more.
+    shares(&context, &sql, 2 + 2 + 1).await;
 }
 
 #[tokio::test]
@@ -104,7 +108,7 @@ async fn the_relation_around_a_correlated_subquery_is_worked_out_once() {
         "WITH {KEYS} SELECT key, (SELECT min(id) FROM t WHERE t.key = keys.key AND t.amount < keys.times) FROM keys WHERE total >= 0"
     );
     // Its rows, and the keys of it that the subquery takes: these are read twice too.
-    shares(&lake(1 << 30), &sql, 1 + 2 * 2).await;
+    shares(&lake(1 << 30), &sql, 2 + 2).await;
 }
 
 #[tokio::test]
