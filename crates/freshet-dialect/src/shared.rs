@@ -33,6 +33,8 @@ pub(crate) use self::rule::ShareRepeated;
 #[derive(Debug)]
 struct Relation {
     plan: LogicalPlan,
+    /// As its places know it: once it is optimized more columns may be known to have no NULL.
+    schema: DFSchemaRef,
     rows: Rows,
 }
 

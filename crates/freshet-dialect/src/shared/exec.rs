@@ -29,7 +29,7 @@ impl SharedExec {
     pub(super) fn new(plan: Arc<dyn ExecutionPlan>, relation: Arc<Relation>, shows: bool) -> Self {
         // Which order or which keys the plan that is run gives is not known before it is optimized.
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(plan.schema()),
+            EquivalenceProperties::new(Arc::clone(relation.schema.inner())),
             Partitioning::UnknownPartitioning(plan.output_partitioning().partition_count()),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -91,15 +91,20 @@ impl ExecutionPlan for SharedExec {
         apply_expression_roots(std::iter::empty::<&Arc<dyn PhysicalExpr>>(), each)
     }
 
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        self.shown.iter().map(|_| ChildStats::At(partition)).collect()
+    fn child_stats_requests(&self, _: Option<usize>) -> Vec<ChildStats> {
+        self.shown.iter().map(|_| ChildStats::At(None)).collect()
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(inputs.first().map_or_else(|| Arc::new(Statistics::new_unknown(&self.schema())), Arc::clone))
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], asked: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        // The relation may be divided otherwise than its places are.
+        let whole = inputs.first().filter(|_| asked.partition().is_none());
+        Ok(whole.map_or_else(|| Arc::new(Statistics::new_unknown(&self.schema())), Arc::clone))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if let Some(plan) = &self.shown {
+            self.relation.rows.is_now(plan);
+        }
         let partitions = self.properties.output_partitioning().partition_count();
         self.relation.rows.read(self.reader, (partition, partitions), &self.schema(), &context)
     }

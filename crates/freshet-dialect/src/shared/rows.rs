@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -102,7 +102,13 @@ impl Rows {
             }
             streams.push(Reader { part: Arc::clone(part), reader, place: 0, file: None });
         }
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), stream::iter(streams).flatten())))
+        let known = Arc::clone(schema);
+        let rows = stream::iter(streams).flatten().map(move |batch| {
+            let batch = batch?;
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            Ok(RecordBatch::try_new_with_options(Arc::clone(&known), batch.columns().to_vec(), &options)?)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows)))
     }
 
     /// How often memory did not suffice.

@@ -107,9 +107,11 @@ fn share(plan: &LogicalPlan, repeated: &[LogicalPlan], config: &dyn OptimizerCon
             continue;
         };
         let inside = below(relation.clone(), &mut |input| mark(input, &ids))?;
-        let inside = optimized(LogicalPlanBuilder::from(inside).project(columns.into_iter().map(Expr::Column))?.build()?)?;
+        let narrow = LogicalPlanBuilder::from(inside).project(columns.into_iter().map(Expr::Column))?.build()?;
+        let schema = Arc::clone(narrow.schema());
+        let inside = optimized(narrow)?;
         learn(&inside, &mut places)?;
-        relations.push(inside);
+        relations.push((inside, schema));
     }
     if !left_out.is_empty() {
         return Ok((None, left_out));
@@ -117,8 +119,8 @@ fn share(plan: &LogicalPlan, repeated: &[LogicalPlan], config: &dyn OptimizerCon
     // The smallest hold none of the others.
     let mut settled: Vec<Option<Arc<Relation>>> = relations.iter().map(|_| None).collect();
     let mut shown: Vec<bool> = vec![false; relations.len()];
-    for (id, relation) in relations.into_iter().enumerate().rev() {
-        settled[id] = Some(Arc::new(Relation { plan: settle(relation, &settled, &mut shown)?, rows: Rows::default() }));
+    for (id, (relation, schema)) in relations.into_iter().enumerate().rev() {
+        settled[id] = Some(Arc::new(Relation { plan: settle(relation, &settled, &mut shown)?, schema, rows: Rows::default() }));
     }
     Ok((Some(settle(around, &settled, &mut shown)?), left_out))
 }
@@ -207,7 +209,7 @@ fn settle(plan: LogicalPlan, relations: &[Option<Arc<Relation>>], shown: &mut [b
         && let Some(relation) = &relations[found.id]
     {
         let shows = !std::mem::replace(&mut shown[found.id], true);
-        let schema = Arc::clone(relation.plan.schema());
+        let schema = Arc::clone(&relation.schema);
         return Ok(place(Shared { id: found.id, schema, relation: Some(Arc::clone(relation)), shows }));
     }
     below(plan, &mut |input| settle(input, relations, shown))

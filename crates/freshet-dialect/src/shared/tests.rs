@@ -68,6 +68,7 @@ async fn shares(context: &SessionContext, sql: &str, places: usize) -> usize {
 }
 
 const KEYS: &str = "keys AS (SELECT key, count(*) AS times, sum(amount) AS total, max(text) AS text FROM t GROUP BY key)";
+const RESTS: &str = "rests AS (SELECT coalesce(key, 0) AS some, coalesce(sum(amount), 0) AS rest FROM t GROUP BY key)";
 
 #[tokio::test]
 async fn what_is_named_twice_is_worked_out_once() {
@@ -79,13 +80,19 @@ async fn what_is_named_twice_is_worked_out_once() {
         (2, "SELECT key FROM keys WHERE total = (SELECT max(total) FROM keys)"),
         (2, "SELECT count(*) FROM t WHERE key IN (SELECT key FROM keys) OR amount IN (SELECT times FROM keys)"),
         (2, "SELECT text, times FROM keys UNION ALL SELECT text, NULL FROM keys WHERE key > 1000"),
+        // What is known to have no NULL only once it is optimized.
+        (
+            2,
+            "SELECT some, count(*) FROM (SELECT coalesce(key, 0) + 1 AS some FROM keys) GROUP BY some UNION ALL SELECT key, times FROM keys",
+        ),
+        (2, "SELECT some, count(*) FROM rests GROUP BY some UNION ALL SELECT coalesce(some, 1), rest FROM rests"),
         // Conditions that name no column hold for their place alone.
         (2, "SELECT key FROM keys WHERE (SELECT count(*) FROM t) < 3 UNION ALL SELECT times FROM keys"),
         (2, "SELECT key FROM keys WHERE rand() < 0 UNION ALL SELECT times FROM keys"),
         (2, "SELECT key FROM keys WHERE EXISTS (SELECT 1 FROM t WHERE id < 0) UNION ALL SELECT times FROM keys"),
         (3, "SELECT a.key FROM keys a LEFT JOIN keys b ON a.total = b.times FULL JOIN keys c ON c.key = a.key + 1"),
     ] {
-        shares(&context, &format!("WITH {KEYS} {rest}"), places).await;
+        shares(&context, &format!("WITH {KEYS}, {RESTS} {rest}"), places).await;
     }
 }
 
