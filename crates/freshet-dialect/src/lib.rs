@@ -43,9 +43,9 @@ mod output;
 mod parser;
 mod planner;
 mod ranks;
+mod repeated;
 mod room;
 mod scalar;
-mod shared;
 mod signatures;
 mod sorting;
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::binder::{Binder, Table};
 use crate::first_rows::KeepFirstRows;
 use crate::information::Information;
 use crate::parser;
-use crate::shared::{Planner, ShareRepeated};
+use crate::repeated::{Planner, ShareRepeated};
 use crate::whole_partitions::AggregateWholePartitions;
 
 /// The bytes, and where these are not known the rows, of a side of a join that is read whole.
