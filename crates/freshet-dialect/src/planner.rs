@@ -35,7 +35,7 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     config.options_mut().sql_parser.parse_float_as_decimal = true;
     "nulls_last".clone_into(&mut config.options_mut().sql_parser.default_null_ordering);
     config.options_mut().execution.parquet.schema_force_view_types = false;
-    // A side of a join that is small beside the other is read whole: to divide both by their keys copies each row once more.
+    // A small side of a join is read whole: to divide both by their keys copies each row once more.
     config.options_mut().optimizer.hash_join_single_partition_threshold = SMALL_SIDE;
     config.options_mut().optimizer.hash_join_single_partition_threshold_rows = SMALL_SIDE_ROWS;
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
