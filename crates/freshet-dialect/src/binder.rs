@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod calls;
+mod constants;
 mod expressions;
 mod from;
 mod grouping;

@@ -1,5 +1,7 @@
 //! Days, times, zones: the arithmetic of the calendar and the clock, without any type of the engine's.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -165,6 +167,11 @@ fn unknown_unit(unit: &str, what: &str) -> Error {
     fault("INVALID_FUNCTION_ARGUMENT", format!("'{unit}' is not a valid {what} field"))
 }
 
+/// A unit in lower case, in which it is written almost always.
+pub(crate) fn lower(unit: &str) -> Cow<'_, str> {
+    if unit.bytes().all(|byte| byte.is_ascii_lowercase()) { Cow::Borrowed(unit) } else { Cow::Owned(unit.to_lowercase()) }
+}
+
 /// Microseconds of a unit of fixed length.
 fn length(unit: &str) -> Option<i64> {
     Some(match unit {
@@ -189,7 +196,7 @@ fn months(unit: &str) -> Option<i64> {
 
 /// `date_trunc` of a wall clock.
 pub(crate) fn truncate(unit: &str, micros: i64, what: &str) -> Result<i64, Error> {
-    let unit = unit.to_lowercase();
+    let unit = lower(unit);
     if let (Some(length), false) = (length(&unit), unit == "week") {
         return Ok(micros.div_euclid(length) * length);
     }
@@ -209,7 +216,7 @@ pub(crate) fn truncate(unit: &str, micros: i64, what: &str) -> Result<i64, Error
 
 /// `date_add` to a wall clock.
 pub(crate) fn add(unit: &str, count: i64, micros: i64, what: &str) -> Result<i64, Error> {
-    let unit = unit.to_lowercase();
+    let unit = lower(unit);
     let far = || fault("INVALID_FUNCTION_ARGUMENT", "time out of range");
     if let Some(length) = length(&unit) {
         return length.checked_mul(count).and_then(|length| micros.checked_add(length)).ok_or_else(far);
@@ -220,7 +227,7 @@ pub(crate) fn add(unit: &str, count: i64, micros: i64, what: &str) -> Result<i64
 
 /// `date_diff`: whole units from one wall clock to another.
 pub(crate) fn difference(unit: &str, from: i64, to: i64, what: &str) -> Result<i64, Error> {
-    let unit = unit.to_lowercase();
+    let unit = lower(unit);
     if let Some(length) = length(&unit) {
         return Ok((to - from) / length);
     }
@@ -314,31 +321,51 @@ pub(crate) fn round(micros: i64, precision: u8) -> i64 {
 
 /// `2026-01-02`.
 pub(crate) fn date_text(days: i64) -> String {
-    date(days).map_or_else(|_| days.to_string(), |date| year_text(date.year()) + &format!("-{:02}-{:02}", date.month(), date.day()))
+    let mut text = String::with_capacity(CLOCK);
+    push_date(&mut text, days);
+    text
 }
 
-fn year_text(year: i32) -> String {
-    match year {
-        0..=9999 => format!("{year:04}"),
-        10_000.. => format!("+{year}"),
-        _ => format!("-{:04}", -year),
-    }
+/// Bytes of a date and a time with six decimals.
+const CLOCK: usize = 26;
+
+fn push_date(text: &mut String, days: i64) {
+    let written = match date(days) {
+        Ok(date) => {
+            let (sign, year) = match date.year() {
+                year @ 10_000.. => ("+", year),
+                year @ 0.. => ("", year),
+                year => ("-", -year),
+            };
+            write!(text, "{sign}{year:04}-{:02}-{:02}", date.month(), date.day())
+        }
+        Err(_) => write!(text, "{days}"),
+    };
+    debug_assert!(written.is_ok(), "a text takes what is written to it");
 }
 
 /// `03:04:05.678`, with as many decimals as the precision asks.
 pub(crate) fn time_text(nanos: i64, precision: u8) -> String {
-    let seconds = nanos / 1_000_000_000;
-    let mut text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if precision > 0 {
-        text.push('.');
-        text.push_str(&format!("{:09}", nanos % 1_000_000_000)[..usize::from(precision.min(9))]);
-    }
+    let mut text = String::with_capacity(CLOCK);
+    push_time(&mut text, nanos, precision);
     text
+}
+
+fn push_time(text: &mut String, nanos: i64, precision: u8) {
+    let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    let decimals = usize::from(precision.min(9));
+    let written = write!(text, "{:02}:{:02}:{:02}.{fraction:09}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    debug_assert!(written.is_ok(), "a text takes what is written to it");
+    text.truncate(text.len() - if decimals == 0 { 10 } else { 9 - decimals });
 }
 
 /// `2026-01-02 03:04:05.678`.
 pub(crate) fn clock_text(micros: i64, precision: u8) -> String {
-    format!("{} {}", date_text(micros.div_euclid(DAY)), time_text(micros.rem_euclid(DAY) * 1000, precision))
+    let mut text = String::with_capacity(CLOCK + 4);
+    push_date(&mut text, micros.div_euclid(DAY));
+    text.push(' ');
+    push_time(&mut text, micros.rem_euclid(DAY) * 1000, precision);
+    text
 }
 
 /// `LocalDateTime.toString`: decimals by threes, no seconds where there are none.
@@ -366,4 +393,24 @@ pub(crate) fn java_zoned(micros: i64, zone: &str) -> Option<String> {
     }
     let name = if zone.starts_with(['+', '-']) { String::new() } else { format!("[{zone}]") };
     Some(format!("{}{offset}{name}", java_clock(micros + i64::from(seconds) * SECOND)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_have_their_decimals() {
+        for (micros, precision, text) in [
+            (0, 3, "1970-01-01 00:00:00.000"),
+            (1_767_323_045_678_901, 6, "2026-01-02 03:04:05.678901"),
+            (1_767_323_045_678_901, 0, "2026-01-02 03:04:05"),
+            (-1, 3, "1969-12-31 23:59:59.999"),
+            (-62_167_219_200_000_000 - DAY, 1, "-0001-12-31 00:00:00.0"),
+            (253_402_300_800_000_000, 2, "+10000-01-01 00:00:00.00"),
+        ] {
+            assert_eq!(clock_text(micros, precision), text);
+        }
+        assert_eq!((date_text(20_455), time_text(45_296_000_000_001, 9)), ("2026-01-02".to_owned(), "12:34:56.000000001".to_owned()));
+    }
 }

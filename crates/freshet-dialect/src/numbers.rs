@@ -2,7 +2,11 @@
 
 /// `Double.toString`: plain between a thousandth and ten million, otherwise `1.5E10`.
 pub(crate) fn double_text(value: f64) -> String {
-    java(value, &shortest(value.abs()), value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7))
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        // Here Rust prints what Java prints: the shortest digits, and one at least after the point.
+        return format!("{value:?}");
+    }
+    java(value, &shortest(value.abs()), true)
 }
 
 /// The shortest digits that are the number's own; where one is enough, the nearer of two is taken, as Java does.
@@ -177,6 +181,22 @@ mod tests {
         ] {
             assert_eq!((double_text(value), double_cast(value)), (text.to_owned(), cast.to_owned()));
         }
+    }
+
+    /// The plain ones go their own way, to the same text as the others'.
+    #[test]
+    fn plain_doubles_have_the_shortest_digits() {
+        let mut bits = 0x3f50_0000_0000_0000_u64;
+        let mut seen = 0;
+        while f64::from_bits(bits) < 2e7 {
+            for value in [f64::from_bits(bits), -f64::from_bits(bits), (f64::from_bits(bits) * 1e4).round() / 1e4] {
+                let is_scientific = value != 0.0 && !(1e-3..1e7).contains(&value.abs());
+                assert_eq!(double_text(value), java(value, &shortest(value.abs()), is_scientific), "{value:e}");
+                seen += 1;
+            }
+            bits += 0x0000_7a3f_91c5_d6b7;
+        }
+        assert!(seen > 3_000, "{seen}");
     }
 
     #[test]

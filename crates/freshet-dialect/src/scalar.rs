@@ -132,21 +132,22 @@ impl ScalarUDFImpl for Scalar {
 fn invoke(body: Body, call: &Call, strict: bool, args: &ScalarFunctionArgs) -> Result<ColumnarValue, Error> {
     let constant = !args.args.is_empty() && args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     let rows = if constant { 1 } else { args.number_rows };
-    let mut columns: Vec<Column> = Vec::with_capacity(args.args.len());
-    for arg in &args.args {
-        columns.push(match arg {
-            ColumnarValue::Array(array) => Column::Array(array),
-            ColumnarValue::Scalar(scalar) => Column::Constant(read(&scalar.to_array()?, 0)),
+    let mut values = Vec::with_capacity(args.args.len());
+    let mut columns: Vec<(usize, &ArrayRef)> = Vec::with_capacity(args.args.len());
+    for (at, arg) in args.args.iter().enumerate() {
+        values.push(match arg {
+            ColumnarValue::Array(array) => {
+                columns.push((at, array));
+                Value::Null
+            }
+            ColumnarValue::Scalar(scalar) => read(&scalar.to_array()?, 0),
         });
     }
     let mut answers = Vec::with_capacity(rows);
-    let mut values = Vec::with_capacity(columns.len());
     for row in 0..rows {
-        values.clear();
-        values.extend(columns.iter().map(|column| match column {
-            Column::Array(array) => read(array, row),
-            Column::Constant(value) => value.clone(),
-        }));
+        for (at, array) in &columns {
+            values[*at] = read(array, row);
+        }
         answers.push(if strict && values[..call.args.len().min(values.len())].iter().any(Value::is_null) {
             Value::Null
         } else {
@@ -155,11 +156,6 @@ fn invoke(body: Body, call: &Call, strict: bool, args: &ScalarFunctionArgs) -> R
     }
     let array = write(answers, &call.result)?;
     Ok(if constant { ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?) } else { ColumnarValue::Array(array) })
-}
-
-enum Column<'a> {
-    Array(&'a ArrayRef),
-    Constant(Value),
 }
 
 fn make(name: &str, identity: String, shapes: Vec<Expr>, result: DataType, work: Work, args: Vec<Expr>, volatile: bool) -> Expr {

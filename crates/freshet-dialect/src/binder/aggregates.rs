@@ -166,7 +166,12 @@ impl Binder {
             ("sum", [Kind::DayTime | Kind::YearMonth]) => self.gathered("sum_interval", args, kinds[0].clone(), clauses),
             ("avg", [Kind::DayTime | Kind::YearMonth]) => self.gathered("avg_interval", args, kinds[0].clone(), clauses),
             ("sum" | "avg", [_]) if gathered_distinct => Err(missing(format!("{name}(DISTINCT …) OVER"))),
-            ("sum", [kind]) if kind.is_integer() => {
+            // Four thousand million rows of the largest integers fit.
+            ("sum", [Kind::TinyInt | Kind::SmallInt | Kind::Integer]) => {
+                let arg = self.coerce(args.remove(0), &Kind::BigInt)?;
+                bound(clauses.call(sum::sum_udaf(), vec![arg.expr]), Kind::BigInt)
+            }
+            ("sum", [Kind::BigInt]) => {
                 let arg = self.coerce(args.remove(0), &Kind::BigInt)?;
                 // Summed wide, so that what does not fit is an error and not another number.
                 let wide = self.coerce(arg, &Kind::Decimal(38, 0))?;

@@ -319,7 +319,7 @@ impl Binder {
         let items = list.iter().map(|item| self.expr(item, scope)).collect::<Result<Vec<_>, _>>()?;
         let mut both = value.kind.clone();
         for item in &items {
-            super::windows::check_constant(&item.expr)?;
+            super::constants::check_constant(&item.expr)?;
             both = common(&both, &item.kind).ok_or_else(|| {
                 refuse(
                     "TYPE_MISMATCH",

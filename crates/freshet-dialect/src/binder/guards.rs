@@ -13,6 +13,7 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 
 use super::Binder;
+use super::constants::folded;
 use crate::conform::{fact, number_of_fact};
 use crate::error::Error;
 use crate::scalar::fence;
@@ -155,11 +156,16 @@ fn is_movable(expr: &Expr) -> Result<bool, Error> {
     Ok(!fixed)
 }
 
-/// Whether a row may have no answer but an error.
+/// Whether a row may have no answer but an error. What has no columns has one answer for all rows, and is asked for it.
 fn can_fail(expr: &Expr) -> Result<bool, Error> {
     let mut fails = false;
     expr.apply(|node| {
-        fails |= can_fail_itself(node);
+        if can_fail_itself(node) {
+            if folded(node).is_some() {
+                return Ok(TreeNodeRecursion::Jump);
+            }
+            fails = true;
+        }
         Ok(if fails { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(fails)

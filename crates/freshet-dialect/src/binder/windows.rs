@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Cast, Expr, WindowFrame, WindowFrameBound, Window
 use datafusion::sql::sqlparser::ast::{self, Expr as Ast, Function, FunctionArgumentClause, FunctionArguments, WindowSpec, WindowType};
 
 use super::calls::arguments;
+use super::constants::folded;
 use super::{Binder, Bound, Scope, literal, place};
 use crate::conform::{group_key, order_key};
 use crate::error::{Error, missing, refuse};
@@ -348,41 +349,6 @@ fn constant(expr: &Expr) -> Option<i64> {
         .map(|array| crate::value::read(&array, 0))
         .filter(|value| !value.is_null())
         .map(|value| value.int())
-}
-
-/// The failure of an expression that has no columns and cannot be computed.
-pub(super) fn check_constant(expr: &Expr) -> Result<(), Error> {
-    compute(expr).map_or(Ok(()), |value| value.map(|_| ()))
-}
-
-/// The value of an expression that has no columns.
-pub(super) fn folded(expr: &Expr) -> Option<ScalarValue> {
-    compute(expr).and_then(Result::ok)
-}
-
-fn compute(expr: &Expr) -> Option<Result<ScalarValue, Error>> {
-    if let Expr::Literal(value, _) = expr {
-        return Some(Ok(value.clone()));
-    }
-    if !expr.column_refs().is_empty() || expr.is_volatile() || super::subqueries::has_subquery(expr) || expr.contains_outer() {
-        return None;
-    }
-    let schema = datafusion::common::DFSchema::empty();
-    let physical = datafusion::physical_expr::create_physical_expr(
-        expr,
-        &schema,
-        &datafusion::logical_expr::execution_props::ExecutionProps::new(),
-        &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext::default(),
-    )
-    .ok()?;
-    let batch = datafusion::arrow::array::RecordBatch::try_new_with_options(
-        std::sync::Arc::new(datafusion::arrow::datatypes::Schema::empty()),
-        vec![],
-        &datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
-    )
-    .ok()?;
-    let value = physical.evaluate(&batch).and_then(|value| value.into_array(1)).and_then(|array| ScalarValue::try_from_array(&array, 0));
-    Some(value.map_err(Error::from))
 }
 
 /// Puts a window over each aggregate of an expression.

@@ -17,7 +17,7 @@ fn zone(value: &Value) -> Arc<str> {
 }
 
 fn is_short(unit: &str) -> bool {
-    matches!(unit.to_lowercase().as_str(), "millisecond" | "second" | "minute" | "hour")
+    matches!(moments::lower(unit).as_ref(), "millisecond" | "second" | "minute" | "hour")
 }
 
 fn only_days(unit: &str, what: &str) -> Result<(), Error> {

@@ -1,8 +1,10 @@
 //! A query's rows, streamed into its result file.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SendableRecordBatchStream;
@@ -20,8 +22,12 @@ use super::results::ResultPlace;
 use super::session::Session;
 use super::stop::interruptible;
 
-/// Rows whose text is written at once, so that a stop is heard between them.
+/// Rows whose text is made at once, so that a stop is heard between them.
 const ROWS: usize = 1024;
+
+/// How many such texts wait or are at work beside each other: the last operators of a plan are often one thread's work, and so
+/// the others are free.
+const AT_ONCE: usize = 4;
 
 /// What a plan's columns are for a client.
 pub(crate) fn columns(plan: &LogicalPlan) -> Vec<ResultColumn> {
@@ -86,23 +92,45 @@ pub(crate) async fn select(
 ) -> Result<Outcome, Failure> {
     let plan = session.plan(sql, parameters).await?;
     let columns = columns(&plan);
-    let printers: Vec<Printer> = plan.schema().fields().iter().map(|field| Printer::new(field)).collect();
+    let printers: Arc<[Printer]> = plan.schema().fields().iter().map(|field| Printer::new(field)).collect();
     let mut run = Run::begin(session, &plan, cutoff).await?;
     let mut writer = BufWriter::new(Arc::clone(&place.store), place.path.clone());
-    let mut buffer = Vec::new();
-    csv_row(&mut buffer, columns.iter().map(|column| Some(&column.name)));
+    let mut heading = Vec::new();
+    csv_row(&mut heading, columns.iter().map(|column| Some(&column.name)));
+    write(&mut writer, heading).await?;
+    // Texts in the order of the rows, each at work on a thread of its own.
+    let mut texts = VecDeque::with_capacity(AT_ONCE);
     while let Some(batch) = run.next().await? {
         for begin in (0..batch.num_rows()).step_by(ROWS) {
-            let end = batch.num_rows().min(begin + ROWS);
-            for row in begin..end {
-                csv_row(&mut buffer, printers.iter().zip(batch.columns()).map(|(printer, array)| printer.text(array, row)));
+            if texts.len() == AT_ONCE
+                && let Some(text) = texts.pop_front()
+            {
+                write(&mut writer, finished(text).await?).await?;
             }
-            writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;
-            buffer.clear();
-            tokio::task::yield_now().await;
+            let (rows, printers) = (batch.slice(begin, ROWS.min(batch.num_rows() - begin)), Arc::clone(&printers));
+            texts.push_back(SpawnedTask::spawn(async move { text_of(&rows, &printers) }));
         }
     }
-    writer.write_all(&buffer).await.map_err(|error| Failure::system(format!("write the result: {error}")))?;
+    for text in texts {
+        write(&mut writer, finished(text).await?).await?;
+    }
     writer.shutdown().await.map_err(|error| Failure::user(format!("write the result: {error}")))?;
     Ok(Outcome { columns, scanned: run.scanned(), ..Outcome::default() })
+}
+
+/// The lines of some rows.
+fn text_of(rows: &RecordBatch, printers: &[Printer]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for row in 0..rows.num_rows() {
+        csv_row(&mut text, printers.iter().zip(rows.columns()).map(|(printer, array)| printer.text(array, row)));
+    }
+    text
+}
+
+async fn finished(text: SpawnedTask<Vec<u8>>) -> Result<Vec<u8>, Failure> {
+    text.await.map_err(|error| Failure::system(format!("write the rows as text: {error}")))
+}
+
+async fn write(writer: &mut BufWriter, text: Vec<u8>) -> Result<(), Failure> {
+    writer.put(text.into()).await.map_err(|error| Failure::system(format!("write the result: {error}")))
 }
