@@ -14,6 +14,7 @@ mod guards;
 mod json_forms;
 mod lambdas;
 mod literals;
+mod membership;
 mod operators;
 mod query;
 mod select;

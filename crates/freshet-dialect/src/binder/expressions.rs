@@ -314,40 +314,6 @@ impl Binder {
         self.negate(value).map_err(|error| at(error, ast))
     }
 
-    fn in_list(&self, left: &Ast, list: &[Ast], negated: bool, scope: &Scope) -> Result<Bound, Error> {
-        let value = self.expr(left, scope)?;
-        let items = list.iter().map(|item| self.expr(item, scope)).collect::<Result<Vec<_>, _>>()?;
-        let mut both = value.kind.clone();
-        for item in &items {
-            super::constants::check_constant(&item.expr)?;
-            both = common(&both, &item.kind).ok_or_else(|| {
-                refuse(
-                    "TYPE_MISMATCH",
-                    format!(
-                        "{}IN value and list items must be the same type or coercible to a common type: {both}, {}",
-                        place(left),
-                        item.kind
-                    ),
-                )
-            })?;
-        }
-        if matches!(
-            both,
-            Kind::Real | Kind::Double | Kind::Zoned(_) | Kind::Array(_) | Kind::Map(..) | Kind::Row(_) | Kind::Json | Kind::Unknown
-        ) {
-            let mut any: Option<Expr> = None;
-            for item in items {
-                let equal = self.compare(Operator::Eq, value.clone(), item)?.expr;
-                any = Some(any.map_or(equal.clone(), |before| before.or(equal)));
-            }
-            let any = any.ok_or_else(|| Error::Syntax { message: "IN needs a value".to_owned() })?;
-            return Ok(Bound { expr: if negated { Expr::Not(Box::new(any)) } else { any }, kind: Kind::Boolean });
-        }
-        let value = self.coerce(value, &both)?.expr;
-        let items = items.into_iter().map(|item| self.coerce(item, &both).map(|item| item.expr)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Bound { expr: value.in_list(items, negated), kind: Kind::Boolean })
-    }
-
     /// `CASE`: the first branch whose condition is true, in the type that takes all results.
     pub(super) fn case(&self, branches: Vec<(Expr, Bound)>, last: Option<Bound>) -> Result<Bound, Error> {
         let mut kind = Kind::Unknown;

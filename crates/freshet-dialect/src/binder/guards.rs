@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::scalar::fence;
 
 /// Functions that have an answer for every row; the names of [`crate::scalar::of_columns`] and [`crate::scalar::of_values`].
-const SURE: [&str; 22] = [
+const SURE: [&str; 23] = [
     "conform",
     "field",
     "repeated",
@@ -42,6 +42,7 @@ const SURE: [&str; 22] = [
     "hour",
     "is distinct",
     "is not distinct",
+    "is indeterminate",
 ];
 
 /// `AND` (else `OR`) of conditions, in their order.

@@ -1,6 +1,8 @@
 //! Which relations a query reads several times, and what of them.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
@@ -46,24 +48,56 @@ impl OptimizerRule for ShareRepeated {
 
 /// The largest relations that a plan holds several times, each before those that it holds itself.
 fn repeated(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
-    let mut counts: HashMap<LogicalPlan, usize> = HashMap::new();
+    let mut seen = Known::default();
+    let mut counts: Vec<usize> = Vec::new();
     let mut repeated: Vec<(usize, LogicalPlan)> = Vec::new();
     let mut is_ready = true;
     plan.apply_with_subqueries(|node| {
         is_ready &= !matches!(node, LogicalPlan::RecursiveQuery(_)) && shared(node).is_none();
-        let count = counts.entry(node.clone()).or_default();
-        *count += 1;
-        if *count == 2 && is_worth(node)? {
+        let Some(at) = seen.find(node) else {
+            seen.add(node.clone());
+            counts.push(1);
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        counts[at] += 1;
+        if counts[at] == 2 && is_worth(node)? {
             repeated.push((size(node)?, node.clone()));
         }
         // What is in it is as often there as it is itself.
-        Ok(if *count > 1 { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue })
+        Ok(TreeNodeRecursion::Jump)
     })?;
     if !is_ready {
         return Ok(Vec::new());
     }
     repeated.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     Ok(repeated.into_iter().map(|(_, relation)| relation).collect())
+}
+
+/// Plans that are known, by their columns' names: to look at the whole of a plan each time, down to its scans, took longer than all
+/// else that is done to a plan of many steps.
+#[derive(Debug, Default)]
+struct Known {
+    plans: Vec<LogicalPlan>,
+    by_columns: HashMap<u64, Vec<usize>>,
+}
+
+impl Known {
+    fn key(plan: &LogicalPlan) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        discriminant(plan).hash(&mut hasher);
+        plan.schema().columns().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Which of them a plan is the same as, in the order in which they were added.
+    fn find(&self, plan: &LogicalPlan) -> Option<usize> {
+        self.by_columns.get(&Self::key(plan))?.iter().copied().find(|at| self.plans[*at] == *plan)
+    }
+
+    fn add(&mut self, plan: LogicalPlan) {
+        self.by_columns.entry(Self::key(&plan)).or_default().push(self.plans.len());
+        self.plans.push(plan);
+    }
 }
 
 fn size(plan: &LogicalPlan) -> Result<usize> {
@@ -93,7 +127,10 @@ fn shared(plan: &LogicalPlan) -> Option<&Shared> {
 
 /// The plan with all these relations shared; or which of them are not worth it.
 fn share(plan: &LogicalPlan, repeated: &[LogicalPlan], config: &dyn OptimizerConfig) -> Result<(Option<LogicalPlan>, HashSet<usize>)> {
-    let ids: HashMap<&LogicalPlan, usize> = repeated.iter().enumerate().map(|(id, relation)| (relation, id)).collect();
+    let mut ids = Known::default();
+    for relation in repeated {
+        ids.add(relation.clone());
+    }
     let optimized = |plan| Optimizer::new().optimize(plan, config, |_, _| ());
     let mut places: Vec<Places> = repeated.iter().map(|_| Places::default()).collect();
     let around = optimized(mark(plan.clone(), &ids)?)?;
@@ -126,9 +163,9 @@ fn share(plan: &LogicalPlan, repeated: &[LogicalPlan], config: &dyn OptimizerCon
 }
 
 /// Marks each place of the repeated relations.
-fn mark(plan: LogicalPlan, ids: &HashMap<&LogicalPlan, usize>) -> Result<LogicalPlan> {
-    match ids.get(&plan) {
-        Some(&id) => Ok(place(Shared { id, schema: Arc::clone(plan.schema()), relation: None, shows: false })),
+fn mark(plan: LogicalPlan, ids: &Known) -> Result<LogicalPlan> {
+    match ids.find(&plan) {
+        Some(id) => Ok(place(Shared { id, schema: Arc::clone(plan.schema()), relation: None, shows: false })),
         None => below(plan, &mut |input| mark(input, ids)),
     }
 }
