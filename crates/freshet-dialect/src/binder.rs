@@ -36,6 +36,7 @@ use crate::kinds::Kind;
 
 pub(crate) use calls::special_forms;
 pub(crate) use guards::can_fail_itself;
+pub use guards::is_total;
 pub(crate) use windows::row_number;
 
 /// An expression with its type.

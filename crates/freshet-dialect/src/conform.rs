@@ -103,13 +103,15 @@ pub(crate) fn instant(zoned: Expr) -> Expr {
     field(zoned, 0, &Kind::Timestamp(6))
 }
 
-/// What orders go by: a zoned time's instant, and one NaN whatever its bits (the engine puts a negative one first). It is the
-/// greatest number, and where NULLs come first the least, as Trino has it.
+/// What orders go by: a zoned time's instant, one zero, and one NaN whatever its bits (the engine puts negative ones first). It is
+/// the greatest number, and where NULLs come first the least, as Trino has it.
 pub(crate) fn order_key(expr: Expr, kind: &Kind, nulls_first: bool) -> Expr {
     match kind {
         Kind::Zoned(_) => instant(expr),
-        Kind::Real | Kind::Double if nulls_first => floats("first", expr, kind, |number| if number.is_nan() { -f64::NAN } else { number }),
-        Kind::Real | Kind::Double => floats("order", expr, kind, |number| if number.is_nan() { f64::NAN } else { number }),
+        Kind::Real | Kind::Double if nulls_first => {
+            floats("first", expr, kind, |number| if number.is_nan() { -f64::NAN } else { number + 0.0 })
+        }
+        Kind::Real | Kind::Double => floats("order", expr, kind, |number| if number.is_nan() { f64::NAN } else { number + 0.0 }),
         _ => expr,
     }
 }

@@ -56,6 +56,7 @@ mod unnesting;
 mod value;
 mod whole_partitions;
 
+pub use binder::is_total;
 pub use error::{Error, explain};
 pub use output::{OutputColumn, hive_type, output, trino_type};
 pub use planner::{context, plan};

@@ -35,8 +35,6 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     config.options_mut().sql_parser.parse_float_as_decimal = true;
     "nulls_last".clone_into(&mut config.options_mut().sql_parser.default_null_ordering);
     config.options_mut().execution.parquet.schema_force_view_types = false;
-    // A reader leaves rows out before it makes texts of them.
-    config.options_mut().execution.parquet.pushdown_filters = true;
     // It would look each row's key up in a join's table, and the join would look it up once more.
     config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
     // A small side of a join is read whole: to divide both by their keys copies each row once more.

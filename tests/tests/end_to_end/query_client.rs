@@ -192,6 +192,10 @@ async fn results_are_reused_errors_quote_and_values_are_never_sql() {
     let wrong = execute(&lake.athena, asks("SELECT id,\n  nme FROM many")).await.unwrap_err().to_string();
     assert!(wrong.contains("2 |   nme FROM many\n  |   ^"), "{wrong}");
 
+    // In a condition too, which readers of files may be handed.
+    let fails = execute(&lake.athena, asks("SELECT name FROM many WHERE 10 / (id - 3) > 1")).await.unwrap_err().to_string();
+    assert!(fails.contains("DIVISION_BY_ZERO"), "{fails}");
+
     let text = "-- name: told\n-- summary: Names.\n-- kind: query\n-- param: name string x The name.\n-- param: least integer 0 The least id.\n-- column: id bigint The id.\nSELECT id, :name AS said FROM many WHERE id > :least AND name <> :name";
     let queries = parse(&[("told.sql", text)], &["many"], |table| table == "many").unwrap();
     for value in ["'; DROP TABLE many; --", "' OR '1'='1", "x') --", "\\' OR 1=1 /*", "?", ":least", "\u{1F525}\n\"", "${jndi:x}"] {

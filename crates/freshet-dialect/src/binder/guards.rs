@@ -172,6 +172,13 @@ fn can_fail(expr: &Expr) -> Result<bool, Error> {
     Ok(fails)
 }
 
+/// Whether a condition has an answer for every row, so that it may be asked where its failure could not be told: in a reader of
+/// files.
+pub fn is_total(condition: &Expr) -> bool {
+    let is_partial = condition.exists(|node| Ok(can_fail_itself(node) || matches!(node, Expr::Cast(_))));
+    is_partial.is_ok_and(|is_partial| !is_partial)
+}
+
 /// The same, of what an expression does with the values of its arguments.
 pub(crate) fn can_fail_itself(expr: &Expr) -> bool {
     match expr {

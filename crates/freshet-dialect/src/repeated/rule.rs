@@ -73,8 +73,8 @@ fn repeated(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
     Ok(repeated.into_iter().map(|(_, relation)| relation).collect())
 }
 
-/// Plans that are known, by their columns' names: to look at the whole of a plan each time, down to its scans, took longer than all
-/// else that is done to a plan of many steps.
+/// Plans that are known, by their columns' names, which tell most apart: a plan's own hash goes down to its scans, and would be taken at
+/// each step of it.
 #[derive(Debug, Default)]
 struct Known {
     plans: Vec<LogicalPlan>,
