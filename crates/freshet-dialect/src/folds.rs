@@ -192,10 +192,8 @@ fn multimap_agg(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
     })
 }
 
+/// NULL where no map has an entry, as Trino has it.
 fn map_union(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
-    if rows.is_empty() {
-        return Ok(Value::Null);
-    }
     let mut all: Vec<(Value, Value)> = Vec::new();
     for row in rows {
         for (name, item) in row[0].entries() {
@@ -204,7 +202,7 @@ fn map_union(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {
             }
         }
     }
-    Ok(Value::Map(all))
+    Ok(if all.is_empty() { Value::Null } else { Value::Map(all) })
 }
 
 fn histogram(rows: Vec<Row>, _: &Call) -> Result<Value, Error> {

@@ -108,6 +108,14 @@ pub(crate) fn instant(local: i64, name: &str) -> Result<i64, Error> {
     }
 }
 
+/// The instant of a wall clock that is put into a zone: where the zone has it twice, the one of the offset that holds when UTC shows
+/// that clock (Joda-Time's `DateTimeZone.getMillisKeepLocal`, by which Trino's `with_timezone` goes).
+pub(crate) fn kept(local: i64, name: &str) -> Result<i64, Error> {
+    let offset = offset_at(local, name)?;
+    let at = local - i64::from(offset) * SECOND;
+    if offset_at(at, name)? == offset { Ok(at) } else { instant(local, name) }
+}
+
 /// The instant of a wall clock that a text names; `None` where the zone skips it.
 pub(crate) fn written(local: i64, name: &str) -> Result<Option<i64>, Error> {
     if let Zone::Named(tz) = zone(name)?

@@ -278,7 +278,7 @@ pub(crate) const TABLE: &[Entry] = &[
     }),
     strict("with_timezone", "timestamp, varchar -> zoned", |v, _| {
         let name = moments::zone_name(v[1].str())?;
-        Ok(zoned(moments::instant(v[0].int(), &name)?, name))
+        Ok(zoned(moments::kept(v[0].int(), &name)?, name))
     }),
     strict("timezone", "zoned -> varchar", |v, _| Ok(Value::Text(zone(&v[0])))),
     strict("timezone_hour", "zoned -> bigint", |v, _| Ok(Value::Int(offset_minutes(&v[0])? / 60))),
