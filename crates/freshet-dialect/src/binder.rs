@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::{Column as PlanColumn, DFSchema, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, TableSource};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, TableSource};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, Query, Spanned};
 
 use crate::error::{Error, refuse};
@@ -167,6 +167,15 @@ impl Binder {
 /// A reference to a column of the plan.
 pub(crate) fn reference(id: &str) -> Expr {
     Expr::Column(PlanColumn::new_unqualified(id))
+}
+
+/// These expressions over a plan. What is bound names the columns as the plan has them, mostly: DataFusion's builder looks into all of
+/// the plan for each expression, which is half of the time that binding a long statement takes.
+pub(crate) fn project(plan: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> Result<LogicalPlan, Error> {
+    if plan.schema().iter().any(|(qualifier, _)| qualifier.is_some()) {
+        return Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?);
+    }
+    Ok(LogicalPlan::Projection(Projection::try_new(exprs.into_iter().collect(), Arc::new(plan))?))
 }
 
 /// A constant.

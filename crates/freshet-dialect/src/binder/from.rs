@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
+use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, project, reference};
 use crate::error::{Error, missing, refuse};
 use crate::kinds::{Kind, common};
 use crate::type_names;
@@ -150,7 +150,7 @@ impl Binder {
             exprs.push(reference(&column.id));
             columns.push(column.clone());
         }
-        let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
+        let plan = project(plan, exprs)?;
         Ok(Relation { plan, columns })
     }
 
@@ -250,7 +250,7 @@ impl Binder {
             exprs.push(crate::conform::conform(expr, field.data_type(), &kind).alias(&column.id));
             columns.push(column);
         }
-        let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
+        let plan = project(plan, exprs)?;
         Ok(Relation { plan, columns })
     }
 
@@ -263,7 +263,7 @@ impl Binder {
             let field = relation.plan.schema().qualified_field_with_unqualified_name(&from.id)?;
             exprs.push(Expr::Column(PlanColumn::from(field)).alias(&to.id));
         }
-        Ok(Relation { plan: LogicalPlanBuilder::from(relation.plan.clone()).project(exprs)?.build()?, columns })
+        Ok(Relation { plan: project(relation.plan.clone(), exprs)?, columns })
     }
 
     fn lateral(&self, left: Relation, right: &TableFactor, kind: JoinType, outer: Option<&Scope>, ctes: &Ctes) -> Result<Relation, Error> {

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 
 use super::query::ordinal;
 use super::select::replace;
-use super::{Binder, Bound, Scope, reference};
+use super::{Binder, Bound, Scope, project, reference};
 use crate::conform::group_key;
 use crate::error::{Error, missing, refuse};
 use crate::kinds::Kind;
@@ -144,7 +144,7 @@ impl Binder {
         let mut plan = plan;
         if !computed.is_empty() {
             let below: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).chain(computed).collect();
-            plan = LogicalPlanBuilder::from(plan).project(below)?.build()?;
+            plan = project(plan, below)?;
         }
         let is_plain = groups.sets.len() <= 1;
         let group_exprs: Vec<Expr> = if is_plain {

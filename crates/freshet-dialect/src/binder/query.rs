@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
     Value as AstValue, With,
 };
 
-use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, reference};
+use super::{Binder, Bound, Column, Ctes, Named, Relation, Scope, project, reference};
 use crate::conform::{group_key, order_key};
 use crate::error::{Error, fault, missing, refuse};
 use crate::kinds::{KEY, Kind, common};
@@ -39,7 +39,7 @@ impl Binder {
             *times += 1;
             exprs.push(reference(&column.id).alias_qualified_with_metadata(relation, name, Some(metadata)));
         }
-        Ok(LogicalPlanBuilder::from(relation.plan).project(exprs)?.build()?)
+        project(relation.plan, exprs)
     }
 
     pub(crate) fn query(&self, query: &Query, outer: Option<&Scope>, ctes: &Ctes) -> Result<Relation, Error> {
@@ -141,7 +141,7 @@ impl Binder {
             }
             exprs.push(self.coerce(Bound { expr: reference(&column.id), kind: column.kind.clone() }, &target.kind)?.expr.alias(&target.id));
         }
-        let step = LogicalPlanBuilder::from(step.plan).project(exprs)?.build()?;
+        let step = project(step.plan, exprs)?;
         let distinct = !matches!(set_quantifier, SetQuantifier::All);
         let plan = LogicalPlanBuilder::from(anchor_plan).to_recursive_query(table, step, distinct)?.build()?;
         Ok(Relation { plan, columns: work })
@@ -224,7 +224,7 @@ impl Binder {
         let mut plan: Option<LogicalPlan> = None;
         for row in coerced {
             let one =
-                LogicalPlanBuilder::empty(true).project(row.into_iter().zip(&columns).map(|(expr, own)| expr.alias(&own.id)))?.build()?;
+                project(LogicalPlanBuilder::empty(true).build()?, row.into_iter().zip(&columns).map(|(expr, own)| expr.alias(&own.id)))?;
             plan = Some(match plan {
                 None => one,
                 Some(before) => LogicalPlanBuilder::from(before).union(one)?.build()?,
@@ -264,8 +264,8 @@ impl Binder {
         if op != SetOperator::Union && columns.iter().any(|column| matches!(column.kind, Kind::Zoned(_))) {
             return Err(missing(format!("{op} of times with time zone")));
         }
-        let mut left = LogicalPlanBuilder::from(left.plan).project(a)?.build()?;
-        let mut right = LogicalPlanBuilder::from(right.plan).project(b)?.build()?;
+        let mut left = project(left.plan, a)?;
+        let mut right = project(right.plan, b)?;
         if op == SetOperator::Union {
             let union = LogicalPlanBuilder::from(left).union(right)?;
             let plan = if all { union.build()? } else { union.distinct()?.build()? };
@@ -282,9 +282,7 @@ impl Binder {
         };
         let names = plan.schema().columns();
         let own: Vec<Column> = columns.iter().map(|column| Column { id: self.id(&column.kind), ..column.clone() }).collect();
-        let plan = LogicalPlanBuilder::from(plan)
-            .project(names.into_iter().zip(&own).map(|(name, own)| Expr::Column(name).alias(&own.id)))?
-            .build()?;
+        let plan = project(plan, names.into_iter().zip(&own).map(|(name, own)| Expr::Column(name).alias(&own.id)))?;
         Ok(Relation { plan, columns: own })
     }
 
@@ -423,7 +421,7 @@ fn top_sort(plan: &LogicalPlan) -> &LogicalPlan {
 /// The same relation under other column names.
 pub(super) fn rename(relation: &Relation, columns: &[Column]) -> Result<LogicalPlan, Error> {
     let exprs: Vec<Expr> = relation.columns.iter().zip(columns).map(|(from, to)| reference(&from.id).alias(&to.id)).collect();
-    Ok(LogicalPlanBuilder::from(relation.plan.clone()).project(exprs)?.build()?)
+    project(relation.plan.clone(), exprs)
 }
 
 pub(super) fn order_list(order: Option<&OrderBy>) -> Result<Vec<&OrderByExpr>, Error> {

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::query::ordinal;
-use super::{Binder, Bound, Column, Ctes, Relation, Scope, reference};
+use super::{Binder, Bound, Column, Ctes, Relation, Scope, project, reference};
 use crate::conform::group_key;
 use crate::error::{Error, missing, refuse};
 use crate::kinds::Kind;
@@ -105,7 +105,7 @@ impl Binder {
             keys.push(self.sort(Bound { expr: reference(&id), kind: bound.kind }, item)?);
         }
         let hidden = projected.len() > visible;
-        let mut builder = LogicalPlanBuilder::from(plan).project(projected)?;
+        let mut builder = LogicalPlanBuilder::from(project(plan, projected)?);
         if distinct {
             builder = builder.distinct()?;
         }

@@ -8,7 +8,7 @@ use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, Query};
 
-use super::{Binder, Bound, Relation, Scope, reference};
+use super::{Binder, Bound, Relation, Scope, project, reference};
 use crate::error::{Error, refuse};
 use crate::kinds::{Kind, common};
 use crate::scalar::{Call, fence, of_values};
@@ -36,7 +36,7 @@ fn wrap(relation: &Relation) -> Result<Subquery, Error> {
     let plan = if columns.len() == relation.plan.schema().fields().len() {
         relation.plan.clone()
     } else {
-        LogicalPlanBuilder::from(relation.plan.clone()).project(columns)?.build()?
+        project(relation.plan.clone(), columns)?
     };
     Ok(Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::new() })
 }
@@ -54,7 +54,7 @@ fn maybe_none(relation: Relation) -> Result<Relation, Error> {
     if relation.plan.schema().field_with_unqualified_name(&id)?.is_nullable() || has_one_row(&relation.plan) {
         return Ok(relation);
     }
-    let plan = LogicalPlanBuilder::from(relation.plan).project([fence(reference(&id), &kind.arrow()).alias(&id)])?.build()?;
+    let plan = project(relation.plan, [fence(reference(&id), &kind.arrow()).alias(&id)])?;
     Ok(Relation { plan, ..relation })
 }
 
@@ -102,7 +102,7 @@ impl Binder {
         let members = columns.iter().map(|column| Bound { expr: reference(&column.id), kind: column.kind.clone() }).collect();
         let row = self.row(members, columns.iter().map(|column| column.name.clone()).collect())?;
         let column = self.column(None, vec![], row.kind);
-        let plan = LogicalPlanBuilder::from(relation.plan).project([row.expr.alias(&column.id)])?.build()?;
+        let plan = project(relation.plan, [row.expr.alias(&column.id)])?;
         Ok(Relation { plan, columns: vec![column] })
     }
 
@@ -115,7 +115,7 @@ impl Binder {
         }
         let row = self.row(vec![Bound { expr: reference(&column.id), kind: column.kind.clone() }], vec![None])?;
         let whole = self.column(None, vec![], row.kind);
-        let plan = LogicalPlanBuilder::from(relation.plan).project([row.expr.alias(&whole.id)])?.build()?;
+        let plan = project(relation.plan, [row.expr.alias(&whole.id)])?;
         Ok(Relation { plan, columns: vec![whole] })
     }
 
@@ -142,7 +142,7 @@ impl Binder {
         let left = self.coerce(left, &both)?;
         let right = self.coerce(Bound { expr: reference(&column.id), kind: column.kind }, &both)?;
         let id = self.id(&both);
-        let plan = LogicalPlanBuilder::from(relation.plan).project([right.expr.alias(&id)])?.build()?;
+        let plan = project(relation.plan, [right.expr.alias(&id)])?;
         let subquery = Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::new() };
         Ok(Bound { expr: Expr::InSubquery(InSubquery { expr: Box::new(left.expr), subquery, negated }), kind: Kind::Boolean })
     }

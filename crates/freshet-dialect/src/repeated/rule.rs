@@ -30,19 +30,38 @@ impl OptimizerRule for ShareRepeated {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let mut repeated = repeated(&plan)?;
+        let mut known = Known::default();
+        repeated(&plan)?.into_iter().for_each(|relation| known.add(relation));
+        let mut optimized = Optimized { config, before: Known::default(), after: Vec::new() };
+        let mut left_out = HashSet::new();
         for _ in 0..ATTEMPTS {
-            if repeated.is_empty() {
+            if left_out.len() == known.plans.len() {
                 break;
             }
-            let (shared, left_out) = share(&plan, &repeated, config)?;
-            if let Some(shared) = shared {
+            if let Some(shared) = share(&plan, &known, &mut left_out, &mut optimized)? {
                 return Ok(Transformed::yes(shared));
             }
-            let mut id = 0..;
-            repeated.retain(|_| id.next().is_some_and(|id| !left_out.contains(&id)));
         }
         Ok(Transformed::no(plan))
+    }
+}
+
+/// What plans come to. An attempt mostly asks for what the one before asked for.
+struct Optimized<'a> {
+    config: &'a dyn OptimizerConfig,
+    before: Known,
+    after: Vec<LogicalPlan>,
+}
+
+impl Optimized<'_> {
+    fn of(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        if let Some(at) = self.before.find(&plan) {
+            return Ok(self.after[at].clone());
+        }
+        let optimized = Optimizer::new().optimize(plan.clone(), self.config, |_, _| ())?;
+        self.before.add(plan);
+        self.after.push(optimized.clone());
+        Ok(optimized)
     }
 }
 
@@ -125,48 +144,44 @@ fn shared(plan: &LogicalPlan) -> Option<&Shared> {
     extension.node.as_any().downcast_ref::<Shared>()
 }
 
-/// The plan with all these relations shared; or which of them are not worth it.
-fn share(plan: &LogicalPlan, repeated: &[LogicalPlan], config: &dyn OptimizerConfig) -> Result<(Option<LogicalPlan>, HashSet<usize>)> {
-    let mut ids = Known::default();
-    for relation in repeated {
-        ids.add(relation.clone());
-    }
-    let optimized = |plan| Optimizer::new().optimize(plan, config, |_, _| ());
-    let mut places: Vec<Places> = repeated.iter().map(|_| Places::default()).collect();
-    let around = optimized(mark(plan.clone(), &ids)?)?;
+/// The plan with the repeated relations shared, but for those that are left out; `None` if more of them are to be left out.
+fn share(plan: &LogicalPlan, repeated: &Known, left_out: &mut HashSet<usize>, optimized: &mut Optimized) -> Result<Option<LogicalPlan>> {
+    let mut places: Vec<Places> = repeated.plans.iter().map(|_| Places::default()).collect();
+    let around = optimized.of(mark(plan.clone(), repeated, left_out)?)?;
     learn(&around, &mut places)?;
     let mut relations = Vec::new();
-    let mut left_out = HashSet::new();
-    for (id, relation) in repeated.iter().enumerate() {
+    let mut unworthy = Vec::new();
+    for (id, relation) in repeated.plans.iter().enumerate().filter(|(id, _)| !left_out.contains(id)) {
         // All that hold it are larger, and known by now.
         let Some(columns) = places[id].columns(relation)? else {
-            left_out.insert(id);
+            unworthy.push(id);
             continue;
         };
-        let inside = below(relation.clone(), &mut |input| mark(input, &ids))?;
+        let inside = below(relation.clone(), &mut |input| mark(input, repeated, left_out))?;
         let narrow = LogicalPlanBuilder::from(inside).project(columns.into_iter().map(Expr::Column))?.build()?;
         let schema = Arc::clone(narrow.schema());
-        let inside = optimized(narrow)?;
+        let inside = optimized.of(narrow)?;
         learn(&inside, &mut places)?;
-        relations.push((inside, schema));
+        relations.push((id, inside, schema));
     }
-    if !left_out.is_empty() {
-        return Ok((None, left_out));
+    if !unworthy.is_empty() {
+        left_out.extend(unworthy);
+        return Ok(None);
     }
     // The smallest hold none of the others.
-    let mut settled: Vec<Option<Arc<Relation>>> = relations.iter().map(|_| None).collect();
-    let mut shown: Vec<bool> = vec![false; relations.len()];
-    for (id, (relation, schema)) in relations.into_iter().enumerate().rev() {
+    let mut settled: Vec<Option<Arc<Relation>>> = vec![None; places.len()];
+    let mut shown: Vec<bool> = vec![false; places.len()];
+    for (id, relation, schema) in relations.into_iter().rev() {
         settled[id] = Some(Arc::new(Relation { plan: settle(relation, &settled, &mut shown)?, schema, rows: Rows::default() }));
     }
-    Ok((Some(settle(around, &settled, &mut shown)?), left_out))
+    settle(around, &settled, &mut shown).map(Some)
 }
 
 /// Marks each place of the repeated relations.
-fn mark(plan: LogicalPlan, ids: &Known) -> Result<LogicalPlan> {
-    match ids.find(&plan) {
+fn mark(plan: LogicalPlan, repeated: &Known, left_out: &HashSet<usize>) -> Result<LogicalPlan> {
+    match repeated.find(&plan).filter(|id| !left_out.contains(id)) {
         Some(id) => Ok(place(Shared { id, schema: Arc::clone(plan.schema()), relation: None, shows: false })),
-        None => below(plan, &mut |input| mark(input, ids)),
+        None => below(plan, &mut |input| mark(input, repeated, left_out)),
     }
 }
 
