@@ -1,5 +1,7 @@
 //! Numbers as text and back, as Java prints and reads them, and decimals' rounding.
 
+use datafusion::arrow::datatypes::i256;
+
 /// `Double.toString`: plain between a thousandth and ten million, otherwise `1.5E10`.
 pub(crate) fn double_text(value: f64) -> String {
     if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
@@ -122,6 +124,32 @@ pub(crate) fn rescale(value: i128, from: i32, to: i32) -> Option<i128> {
 pub(crate) fn divide(value: i128, by: i128) -> i128 {
     let (quotient, rest) = (value / by, value % by);
     if rest.unsigned_abs() * 2 >= by.unsigned_abs() { quotient + if (value < 0) == (by < 0) { 1 } else { -1 } } else { quotient }
+}
+
+/// A value of twice the width, divided, half away from zero.
+pub(crate) fn divide_wide(value: i256, by: i128) -> Option<i128> {
+    let by = i256::from_i128(by);
+    let (quotient, rest) = (value.checked_div(by)?, value.checked_rem(by)?);
+    let step = if value.is_negative() == by.is_negative() { i256::ONE } else { i256::MINUS_ONE };
+    let is_up = rest.wrapping_add(rest).wrapping_abs() >= by.wrapping_abs();
+    if is_up { quotient.checked_add(step)? } else { quotient }.to_i128()
+}
+
+/// `a × 10^shift ÷ b`, half away from zero, also where the product is larger than the type.
+pub(crate) fn quotient(a: i128, shift: u32, b: i128) -> Option<i128> {
+    match 10_i128.checked_pow(shift).and_then(|unit| a.checked_mul(unit)) {
+        Some(product) => Some(divide(product, b)),
+        None => divide_wide(raised(a, shift)?, b),
+    }
+}
+
+/// What `a × 10^up ÷ (b × 10^shift)` leaves, also where the products are larger than the type.
+pub(crate) fn remainder(a: i128, up: u32, b: i128, shift: u32) -> Option<i128> {
+    raised(a, up)?.checked_rem(raised(b, shift)?)?.to_i128()
+}
+
+fn raised(value: i128, shift: u32) -> Option<i256> {
+    i256::from_i128(value).checked_mul(i256::from_i128(10).checked_pow(shift)?)
 }
 
 /// A double as a decimal of a scale, from the shortest text that is its own, half away from zero.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, i256};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::{bool_and_or, correlation, count, covariance, min_max, regr, stddev, sum, variance};
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -18,6 +18,7 @@ use crate::error::{Error, fault, missing, refuse};
 use crate::folds;
 use crate::gather::Gather;
 use crate::kinds::{Kind, coercible};
+use crate::numbers::divide_wide;
 use crate::scalar::{Call, of_values};
 use crate::value::Value;
 
@@ -192,8 +193,11 @@ impl Binder {
             ("avg", [Kind::Decimal(precision, scale)]) => {
                 let kind = kinds[0].clone();
                 let arg = self.coerce(args.remove(0), &Kind::Decimal(38, *scale))?;
-                let total = Bound { expr: total(arg.expr.clone(), *precision, *scale, clauses), kind: Kind::Decimal(38, *scale) };
-                let many = Bound { expr: clauses.call(count::count_udaf(), vec![arg.expr]), kind: Kind::BigInt };
+                let many = Bound { expr: clauses.call(count::count_udaf(), vec![arg.expr.clone()]), kind: Kind::BigInt };
+                if *precision > SUMMED_AS_IT_IS {
+                    return self.cast(wide_mean(arg.expr, *scale, many.expr, clauses), &kind);
+                }
+                let total = Bound { expr: total(arg.expr, *precision, *scale, clauses), kind: Kind::Decimal(38, *scale) };
                 let zero = self.compare(datafusion::logical_expr::Operator::Gt, many.clone(), literals::number("0")?)?.expr;
                 let mean = self.arithmetic(&ast::BinaryOperator::Divide, total, many)?;
                 let mean = self.cast(mean, &kind)?;
@@ -351,25 +355,42 @@ impl Binder {
 /// Digits that a decimal may have so that no table's sum of it needs more than 38.
 const SUMMED_AS_IT_IS: u8 = 28;
 
-/// The sum of decimals, which wraps where it needs more than 38 digits: where that may be, a sum of doubles beside it tells, and what
-/// has wrapped is an error.
+/// The sum of decimals. Where it may need more than 38 digits, a sum of doubles beside it tells whether it has, which is an error.
 fn total(arg: Expr, precision: u8, scale: u8, clauses: &Clauses) -> Expr {
-    let exact = clauses.call(sum::sum_udaf(), vec![arg.clone()]);
     if precision <= SUMMED_AS_IT_IS {
-        return exact;
+        return clauses.call(sum::sum_udaf(), vec![arg]);
     }
-    let about = clauses.call(sum::sum_udaf(), vec![cast(arg, DataType::Float64)]);
     let kind = Kind::Decimal(38, scale);
-    let check = |values: &[Value], call: &Call| {
-        let Kind::Decimal(_, scale) = call.result else { return Ok(Value::Null) };
-        let (exact, about) = (values[0].decimal(), values[1].float() * 10_f64.powi(scale.into()));
-        #[expect(clippy::cast_precision_loss, reason = "a wrapped sum is off by 2 to the 128th")]
-        let is_wrapped = (exact as f64 - about).abs() > 1e38;
-        if is_wrapped || exact.unsigned_abs() >= 10_u128.pow(38) {
-            return Err(fault("NUMERIC_VALUE_OUT_OF_RANGE", "Decimal overflow"));
-        }
-        Ok(values[0].clone())
+    let check = |values: &[Value], call: &Call| match wide_sum(values, call).to_i128() {
+        Some(sum) if sum.unsigned_abs() < 10_u128.pow(38) => Ok(Value::Decimal(sum)),
+        _ => Err(fault("NUMERIC_VALUE_OUT_OF_RANGE", "Decimal overflow")),
     };
     let call = Call { args: vec![kind.clone(), Kind::Double], result: kind, lambdas: Vec::new() };
-    of_values("$total", check, call, true, vec![exact, about])
+    of_values("$total", check, call, true, sums(arg, clauses))
+}
+
+/// The mean of decimals whose sum may need more than 38 digits.
+fn wide_mean(arg: Expr, scale: u8, many: Expr, clauses: &Clauses) -> Bound {
+    let kind = Kind::Decimal(38, scale);
+    let mean =
+        |values: &[Value], call: &Call| Ok(divide_wide(wide_sum(values, call), values[2].decimal()).map_or(Value::Null, Value::Decimal));
+    let call = Call { args: vec![kind.clone(), Kind::Double, Kind::BigInt], result: kind.clone(), lambdas: Vec::new() };
+    let mut args = sums(arg, clauses);
+    args.push(many);
+    Bound { expr: of_values("$mean", mean, call, true, args), kind }
+}
+
+/// A sum of decimals, which wraps, and the sum of them as doubles.
+fn sums(arg: Expr, clauses: &Clauses) -> Vec<Expr> {
+    let about = clauses.call(sum::sum_udaf(), vec![cast(arg.clone(), DataType::Float64)]);
+    vec![clauses.call(sum::sum_udaf(), vec![arg]), about]
+}
+
+/// The sum of which these are [`sums`]: each time that it has wrapped, it is off by 2 to the 128th.
+fn wide_sum(values: &[Value], call: &Call) -> i256 {
+    let Kind::Decimal(_, scale) = call.result else { return i256::ZERO };
+    let (exact, about) = (values[0].decimal(), values[1].float() * 10_f64.powi(scale.into()));
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "doubles tell multiples of 2 to the 128th apart")]
+    let wraps = ((about - exact as f64) / 2_f64.powi(128)).round() as i128;
+    i256::from_i128(exact).wrapping_add(i256::from_parts(0, wraps))
 }

@@ -15,7 +15,7 @@ use super::{Binder, Bound, literal, literals};
 use crate::casts;
 use crate::error::{Error, fault, refuse};
 use crate::kinds::{Kind, common};
-use crate::numbers::{divide, power, rescale};
+use crate::numbers::{power, quotient, remainder, rescale};
 use crate::scalar::{Call, Columns, arrays, of_columns, of_values};
 use crate::value::{Value, equal, fact, same};
 
@@ -330,12 +330,8 @@ fn decimals(op: &BinaryOperator, (p1, s1): (u8, u8), (p2, s2): (u8, u8), left: E
                 BinaryOperator::Minus => lift(a, s1)?.checked_sub(lift(b, s2)?),
                 BinaryOperator::Multiply => a.checked_mul(b),
                 _ if b == 0 => return Err(fault("DIVISION_BY_ZERO", "Division by zero")),
-                BinaryOperator::Divide => {
-                    return quotient(a, b, i32::from(scale) - i32::from(s1) + i32::from(s2))
-                        .filter(|value| value.abs() < limit)
-                        .ok_or_else(overflow);
-                }
-                _ => lift(a, s1)?.checked_rem(lift(b, s2)?),
+                BinaryOperator::Divide => quotient(a, u32::from(scale - s1 + s2), b),
+                _ => remainder(a, u32::from(scale - s1), b, u32::from(scale - s2)),
             };
             result.filter(|value| value.abs() < limit).ok_or_else(overflow)
         };
@@ -346,29 +342,4 @@ fn decimals(op: &BinaryOperator, (p1, s1): (u8, u8), (p2, s2): (u8, u8), left: E
         scalar_or_array(args, Arc::new(values), rows)
     });
     Ok(Bound { expr: of_columns(&name, &identity, &kind, work, vec![left, right]), kind })
-}
-
-/// `a × 10^shift ÷ b`, also where the product is larger than the type.
-pub(crate) fn quotient(a: i128, b: i128, shift: i32) -> Option<i128> {
-    if shift < 0 {
-        return Some(divide(a, b.checked_mul(10_i128.checked_pow(shift.unsigned_abs())?)?));
-    }
-    let unit = 10_i128.checked_pow(shift.unsigned_abs())?;
-    if let Some(wide) = a.checked_mul(unit) {
-        return Some(divide(wide, b));
-    }
-    // Long division, a digit at a time.
-    let negative = (a < 0) != (b < 0);
-    let (mut rest, divisor) = (a.unsigned_abs() % b.unsigned_abs(), b.unsigned_abs());
-    let mut result = a.unsigned_abs() / divisor;
-    for _ in 0..shift {
-        rest = rest.checked_mul(10)?;
-        result = result.checked_mul(10)?.checked_add(rest / divisor)?;
-        rest %= divisor;
-    }
-    if rest.checked_mul(2)? >= divisor {
-        result += 1;
-    }
-    let result = i128::try_from(result).ok()?;
-    Some(if negative { -result } else { result })
 }
