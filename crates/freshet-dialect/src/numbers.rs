@@ -143,9 +143,11 @@ pub(crate) fn quotient(a: i128, shift: u32, b: i128) -> Option<i128> {
     }
 }
 
-/// What `a × 10^up ÷ (b × 10^shift)` leaves, also where the products are larger than the type.
+/// What `a × 10^up ÷ (b × 10^shift)` leaves, also where the products are larger than the type; as in Trino, the quotient has to fit it.
 pub(crate) fn remainder(a: i128, up: u32, b: i128, shift: u32) -> Option<i128> {
-    raised(a, up)?.checked_rem(raised(b, shift)?)?.to_i128()
+    let (a, b) = (raised(a, up)?, raised(b, shift)?);
+    a.checked_div(b)?.to_i128()?;
+    a.checked_rem(b)?.to_i128()
 }
 
 fn raised(value: i128, shift: u32) -> Option<i256> {
