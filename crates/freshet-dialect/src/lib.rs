@@ -22,6 +22,7 @@
 #![allow(clippy::similar_names, reason = "the two sides of an operator are called alike")]
 
 mod binder;
+mod branches;
 mod casts;
 mod conform;
 mod decorrelate;

@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{Query, visit_relations};
 
 use crate::Error;
 use crate::binder::{Binder, Table};
+use crate::branches::SortBranches;
 use crate::first_rows::KeepFirstRows;
 use crate::information::Information;
 use crate::parser;
@@ -48,6 +49,8 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
         place..place,
         [Arc::new(KeepFirstRows) as Arc<dyn PhysicalOptimizerRule + Send + Sync>, Arc::new(AggregateWholePartitions)],
     );
+    let place = rules.iter().position(|rule| rule.name() == "EnsureCooperative").unwrap_or(rules.len());
+    rules.insert(place, Arc::new(SortBranches));
     let state = SessionStateBuilder::new_with_default_features().with_config(config).with_runtime_env(runtime);
     let mut logical_rules = Optimizer::new().rules;
     logical_rules.insert(0, Arc::new(ShareRepeated));
