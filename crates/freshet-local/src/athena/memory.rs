@@ -1,4 +1,4 @@
-//! How much memory queries may have: a share of the machine's, or of what its container is given.
+//! How much memory queries may have, a share of the machine's or of what its container is given; and how it goes back to the system.
 
 use std::fs::read_to_string;
 
@@ -19,6 +19,19 @@ fn total(text: &str) -> Option<usize> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
 }
+
+/// Gives the system back what is free within the heaps of this process, between what is in use (`malloc_trim(3)`): after a thousand
+/// queries side by side, two heaps held 90 MiB each, with 30 MiB in use.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the C library has this one way to say so")]
+pub(crate) fn give_back() {
+    // SAFETY: the call takes no pointer, and each heap's own lock while it is at it.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Other systems' allocators have no such call.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn give_back() {}
 
 #[cfg(test)]
 mod tests {

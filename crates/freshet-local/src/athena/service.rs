@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep;
 
 use super::catalogue::{Catalogue, now};
 use super::delta::Deltas;
@@ -24,6 +26,9 @@ use crate::error::Error;
 
 /// Queries that run at once; the others wait. (Athena's own default is 20 or more, by region.)
 const CONCURRENT: usize = 20;
+
+/// How long free memory may stay with the process while queries come and go.
+const BETWEEN_GIVING_BACK: Duration = Duration::from_secs(5);
 
 /// A workgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,17 +78,28 @@ pub(crate) struct Service {
 }
 
 /// Threads of their own.
-pub(crate) struct Workers(Option<Runtime>);
+pub(crate) struct Workers {
+    runtime: Option<Runtime>,
+    ended: Arc<Notify>,
+}
 
 impl Workers {
     fn start() -> Result<Self, Error> {
         let built = Builder::new_multi_thread().thread_name("freshet-query").enable_all().build();
-        built.map(|runtime| Self(Some(runtime))).map_err(|source| Error::Store { tried: "start the query engine".to_owned(), source })
+        let runtime = built.map_err(|source| Error::Store { tried: "start the query engine".to_owned(), source })?;
+        let ended = Arc::new(Notify::new());
+        runtime.spawn(give_back_memory(Arc::clone(&ended)));
+        Ok(Self { runtime: Some(runtime), ended })
+    }
+
+    /// Says that a query has ended, and that what it held is free.
+    pub(crate) fn ended(&self) {
+        self.ended.notify_one();
     }
 
     /// Runs a task there.
     pub(crate) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        match &self.0 {
+        match &self.runtime {
             Some(runtime) => runtime.spawn(task),
             None => tokio::spawn(task),
         }
@@ -93,9 +109,20 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         // Waits for nothing: whoever drops it may be inside another runtime.
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Gives memory back once queries have ended, and then rests.
+async fn give_back_memory(ended: Arc<Notify>) {
+    loop {
+        ended.notified().await;
+        if spawn_blocking(memory::give_back).await.is_err() {
+            return;
+        }
+        sleep(BETWEEN_GIVING_BACK).await;
     }
 }
 

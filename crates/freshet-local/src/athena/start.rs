@@ -145,7 +145,9 @@ fn begin(service: &Arc<Service>, id: &str, statement: Statement, sql: String) {
     service.executions.stopped_by(id, task.abort_handle(), stop);
     let service = Arc::clone(service);
     tokio::spawn(async move {
-        let result = match task.await {
+        let ended = task.await;
+        service.workers.ended();
+        let result = match ended {
             Ok(Ok(None)) => return,
             Ok(Ok(Some(outcome))) => Ok(outcome),
             Ok(Err(failure)) => Err(failure),
