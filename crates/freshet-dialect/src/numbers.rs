@@ -146,6 +146,10 @@ pub(crate) fn quotient(a: i128, shift: u32, b: i128) -> Option<i128> {
 /// What `a × 10^up ÷ (b × 10^shift)` leaves, also where the products are larger than the type. The quotient has to fit it: Trino
 /// refuses the larger ones too (476, seen: of ten times the type, not of a little more).
 pub(crate) fn remainder(a: i128, up: u32, b: i128, shift: u32) -> Option<i128> {
+    let narrow = |value: i128, up| value.checked_mul(10_i128.checked_pow(up)?);
+    if let (Some(a), Some(b)) = (narrow(a, up), narrow(b, shift)) {
+        return a.checked_rem(b);
+    }
     let (a, b) = (raised(a, up)?, raised(b, shift)?);
     a.checked_div(b)?.to_i128()?;
     a.checked_rem(b)?.to_i128()

@@ -363,17 +363,21 @@ fn total(arg: Expr, precision: u8, scale: u8, clauses: &Clauses) -> Expr {
     let kind = Kind::Decimal(38, scale);
     let check = |values: &[Value], call: &Call| match wide_sum(values, call).to_i128() {
         Some(sum) if sum.unsigned_abs() < 10_u128.pow(38) => Ok(Value::Decimal(sum)),
-        _ => Err(fault("NUMERIC_VALUE_OUT_OF_RANGE", "Decimal overflow")),
+        _ => Err(overflow()),
     };
     let call = Call { args: vec![kind.clone(), Kind::Double], result: kind, lambdas: Vec::new() };
     of_values("$total", check, call, true, sums(arg, clauses))
+}
+
+fn overflow() -> Error {
+    fault("NUMERIC_VALUE_OUT_OF_RANGE", "Decimal overflow")
 }
 
 /// The mean of decimals whose sum may need more than 38 digits.
 fn wide_mean(arg: Expr, scale: u8, many: Expr, clauses: &Clauses) -> Bound {
     let kind = Kind::Decimal(38, scale);
     let mean =
-        |values: &[Value], call: &Call| Ok(divide_wide(wide_sum(values, call), values[2].decimal()).map_or(Value::Null, Value::Decimal));
+        |values: &[Value], call: &Call| divide_wide(wide_sum(values, call), values[2].decimal()).map(Value::Decimal).ok_or_else(overflow);
     let call = Call { args: vec![kind.clone(), Kind::Double, Kind::BigInt], result: kind.clone(), lambdas: Vec::new() };
     let mut args = sums(arg, clauses);
     args.push(many);
