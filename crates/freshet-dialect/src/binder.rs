@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::{Column as PlanColumn, DFSchema, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, TableSource};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Projection, TableSource, Window};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, Query, Spanned};
 
 use crate::error::{Error, refuse};
@@ -172,10 +172,38 @@ pub(crate) fn reference(id: &str) -> Expr {
 /// These expressions over a plan. What is bound names the columns as the plan has them, mostly: DataFusion's builder looks into all of
 /// the plan for each expression, which is half of the time that binding a long statement takes.
 pub(crate) fn project(plan: LogicalPlan, exprs: impl IntoIterator<Item = Expr>) -> Result<LogicalPlan, Error> {
-    if plan.schema().iter().any(|(qualifier, _)| qualifier.is_some()) {
+    if is_qualified(&plan) {
         return Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?);
     }
     Ok(LogicalPlan::Projection(Projection::try_new(exprs.into_iter().collect(), Arc::new(plan))?))
+}
+
+/// The groups of a plan and what is worked out of each, as [`project`].
+pub(crate) fn aggregate(plan: LogicalPlan, groups: Vec<Expr>, calls: Vec<Expr>) -> Result<LogicalPlan, Error> {
+    if is_qualified(&plan) {
+        return Ok(LogicalPlanBuilder::from(plan).aggregate(groups, calls)?.build()?);
+    }
+    Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, calls)?))
+}
+
+/// The rows of a plan of which a condition is true, as [`project`].
+pub(crate) fn filter(plan: LogicalPlan, condition: Expr) -> Result<LogicalPlan, Error> {
+    if is_qualified(&plan) {
+        return Ok(LogicalPlanBuilder::from(plan).filter(condition)?.build()?);
+    }
+    Ok(LogicalPlan::Filter(Filter::try_new(condition, Arc::new(plan))?))
+}
+
+/// A plan and window functions over it, as [`project`].
+pub(crate) fn windows(plan: LogicalPlan, calls: Vec<Expr>) -> Result<LogicalPlan, Error> {
+    if is_qualified(&plan) {
+        return Ok(LogicalPlanBuilder::from(plan).window(calls)?.build()?);
+    }
+    Ok(LogicalPlan::Window(Window::try_new(calls, Arc::new(plan))?))
+}
+
+fn is_qualified(plan: &LogicalPlan) -> bool {
+    plan.schema().iter().any(|(qualifier, _)| qualifier.is_some())
 }
 
 /// A constant.

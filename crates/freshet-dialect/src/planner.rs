@@ -10,7 +10,6 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -41,6 +40,8 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     // A small side of a join is read whole: to divide both by their keys copies each row once more.
     config.options_mut().optimizer.hash_join_single_partition_threshold = SMALL_SIDE;
     config.options_mut().optimizer.hash_join_single_partition_threshold_rows = SMALL_SIDE_ROWS;
+    // The one rule lets DataFusion's work on each part of a plan as often as they need.
+    config.options_mut().optimizer.max_passes = 1;
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;
     let mut rules = PhysicalOptimizer::default().rules;
@@ -52,9 +53,8 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     let place = rules.iter().position(|rule| rule.name() == "EnsureCooperative").unwrap_or(rules.len());
     rules.insert(place, Arc::new(SortBranches));
     let state = SessionStateBuilder::new_with_default_features().with_config(config).with_runtime_env(runtime);
-    let mut logical_rules = Optimizer::new().rules;
-    logical_rules.insert(0, Arc::new(ShareRepeated));
-    let state = state.with_optimizer_rules(logical_rules).with_physical_optimizer_rules(rules).with_query_planner(Arc::new(Planner));
+    let state = state.with_optimizer_rules(vec![Arc::new(ShareRepeated)]);
+    let state = state.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(Planner));
     Ok(SessionContext::new_with_state(state.build()))
 }
 

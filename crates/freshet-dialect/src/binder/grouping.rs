@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 
 use super::query::ordinal;
@@ -180,7 +180,7 @@ impl Binder {
             calls.push(call.alias(&id));
             replaced.insert(aggregate, reference(&id));
         }
-        let plan = LogicalPlanBuilder::from(plan).aggregate(group_exprs, calls)?.build()?;
+        let plan = super::aggregate(plan, group_exprs, calls)?;
         let known = plan.schema().clone();
         let mut out = Vec::new();
         for expr in exprs {

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::query::ordinal;
-use super::{Binder, Bound, Column, Ctes, Relation, Scope, project, reference};
+use super::{Binder, Bound, Column, Ctes, Relation, Scope, filter, project, reference, windows};
 use crate::conform::group_key;
 use crate::error::{Error, missing, refuse};
 use crate::kinds::Kind;
@@ -32,7 +32,7 @@ impl Binder {
         let mut plan = relation.plan;
         if let Some(condition) = &select.selection {
             let condition = self.stay(self.condition(condition, &scope)?);
-            plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
+            plan = filter(plan, condition)?;
         }
         scope.aggregates = true;
         let mut items = self.items(select, &scope)?;
@@ -67,7 +67,7 @@ impl Binder {
         if exprs.len() > having_at
             && let Some(having) = exprs.pop()
         {
-            plan = LogicalPlanBuilder::from(plan).filter(having)?.build()?;
+            plan = filter(plan, having)?;
         }
         (plan, exprs) = self.apply_windows(plan, exprs)?;
 
@@ -206,7 +206,7 @@ impl Binder {
         }
         let mut plan = plan;
         for (_, _, members) in groups {
-            plan = LogicalPlanBuilder::from(plan).window(members)?.build()?;
+            plan = windows(plan, members)?;
         }
         let exprs = exprs.into_iter().map(|expr| replace(expr, &replaced)).collect::<Result<_, _>>()?;
         Ok((plan, exprs))

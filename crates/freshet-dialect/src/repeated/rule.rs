@@ -8,7 +8,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder};
-use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerContext, OptimizerRule};
 
 use super::fallible::has_errors;
 use super::rows::Rows;
@@ -17,10 +17,12 @@ use crate::decorrelate::{is_correlated, repeats};
 
 /// Attempts, each without the relations that were not worth to be shared in the one before.
 const ATTEMPTS: usize = 3;
+/// How often DataFusion's rules work on a plan at most, as its sessions have it.
+const PASSES: u8 = 3;
 
-/// Puts [`Shared`] in the places of relations that are read several times. It stands before all other rules, since these make
-/// one relation differ from place to place; it lets them work on what is around the places, to learn which columns each place needs and
-/// which place filters, and then on each relation by itself.
+/// Puts [`Shared`] in the places of relations that are read several times, and optimizes. It is a session's one rule, and works before all
+/// of DataFusion's, since these make one relation differ from place to place; it lets them work on what is around the places, to learn
+/// which columns each place needs and which place filters, and then on each relation by itself.
 #[derive(Debug)]
 pub(crate) struct ShareRepeated;
 
@@ -32,7 +34,8 @@ impl OptimizerRule for ShareRepeated {
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let mut known = Known::default();
         repeated(&plan)?.into_iter().for_each(|relation| known.add(relation));
-        let mut optimized = Optimized { config, before: Known::default(), after: Vec::new() };
+        let context = OptimizerContext::new_with_config_options(config.options()).with_max_passes(PASSES);
+        let mut optimized = Optimized { context, before: Known::default(), after: Vec::new() };
         let mut left_out = HashSet::new();
         for _ in 0..ATTEMPTS {
             if left_out.len() == known.plans.len() {
@@ -42,23 +45,23 @@ impl OptimizerRule for ShareRepeated {
                 return Ok(Transformed::yes(shared));
             }
         }
-        Ok(Transformed::no(plan))
+        optimized.of(plan).map(Transformed::yes)
     }
 }
 
 /// What plans come to. An attempt mostly asks for what the one before asked for.
-struct Optimized<'a> {
-    config: &'a dyn OptimizerConfig,
+struct Optimized {
+    context: OptimizerContext,
     before: Known,
     after: Vec<LogicalPlan>,
 }
 
-impl Optimized<'_> {
+impl Optimized {
     fn of(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
         if let Some(at) = self.before.find(&plan) {
             return Ok(self.after[at].clone());
         }
-        let optimized = Optimizer::new().optimize(plan.clone(), self.config, |_, _| ())?;
+        let optimized = Optimizer::new().optimize(plan.clone(), &self.context, |_, _| ())?;
         self.before.add(plan);
         self.after.push(optimized.clone());
         Ok(optimized)
