@@ -16,8 +16,9 @@ use super::{Relation, Shared};
 use crate::decorrelate::{is_correlated, repeats};
 
 /// Attempts, each without the relations that were not worth to be shared in the one before.
-const ATTEMPTS: usize = 3;
-/// How often DataFusion's rules work on a plan at most, as its sessions have it.
+const ATTEMPTS: usize = 4;
+/// How often DataFusion's rules work on a plan: mostly once is enough to tell what is not worth to be shared; at last as in its sessions.
+const GLANCE: u8 = 1;
 const PASSES: u8 = 3;
 
 /// Puts [`Shared`] in the places of relations that are read several times, and optimizes. It is a session's one rule, and works before all
@@ -34,37 +35,52 @@ impl OptimizerRule for ShareRepeated {
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let mut known = Known::default();
         repeated(&plan)?.into_iter().for_each(|relation| known.add(relation));
-        let context = OptimizerContext::new_with_config_options(config.options()).with_max_passes(PASSES);
-        let mut optimized = Optimized { context, before: Known::default(), after: Vec::new() };
+        let mut optimized = Optimized {
+            context: OptimizerContext::new_with_config_options(config.options()),
+            passes: GLANCE,
+            before: Known::default(),
+            after: Vec::new(),
+        };
         let mut left_out = HashSet::new();
         for _ in 0..ATTEMPTS {
             if left_out.len() == known.plans.len() {
                 break;
             }
             if let Some(shared) = share(&plan, &known, &mut left_out, &mut optimized)? {
-                return Ok(Transformed::yes(shared));
+                if optimized.passes == PASSES {
+                    return Ok(Transformed::yes(shared));
+                }
+                optimized.passes = PASSES;
             }
         }
+        optimized.passes = PASSES;
         optimized.of(plan).map(Transformed::yes)
     }
 }
 
-/// What plans come to. An attempt mostly asks for what the one before asked for.
+/// What plans come to. An attempt mostly asks for what the one before asked for, or for more passes over it.
 struct Optimized {
+    /// Of all of them, so that no name is made twice.
     context: OptimizerContext,
+    passes: u8,
     before: Known,
-    after: Vec<LogicalPlan>,
+    after: Vec<(u8, LogicalPlan)>,
 }
 
 impl Optimized {
     fn of(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        if let Some(at) = self.before.find(&plan) {
-            return Ok(self.after[at].clone());
+        let at = self.before.find(&plan).unwrap_or_else(|| {
+            self.before.add(plan.clone());
+            self.after.push((0, plan));
+            self.after.len() - 1
+        });
+        let (done, optimized) = &mut self.after[at];
+        if *done < self.passes {
+            self.context = std::mem::take(&mut self.context).with_max_passes(self.passes - *done);
+            *optimized = Optimizer::new().optimize(std::mem::take(optimized), &self.context, |_, _| ())?;
+            *done = self.passes;
         }
-        let optimized = Optimizer::new().optimize(plan.clone(), &self.context, |_, _| ())?;
-        self.before.add(plan);
-        self.after.push(optimized.clone());
-        Ok(optimized)
+        Ok(optimized.clone())
     }
 }
 
