@@ -38,6 +38,7 @@ mod information;
 mod json;
 mod kept;
 mod kinds;
+mod looking_back;
 mod moments;
 mod numbers;
 mod output;

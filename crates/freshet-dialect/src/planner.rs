@@ -20,6 +20,7 @@ use crate::binder::{Binder, Table};
 use crate::branches::SortBranches;
 use crate::first_rows::KeepFirstRows;
 use crate::information::Information;
+use crate::looking_back::LookBack;
 use crate::parser;
 use crate::repeated::{Planner, ShareRepeated};
 use crate::whole_partitions::AggregateWholePartitions;
@@ -51,7 +52,7 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
         [Arc::new(KeepFirstRows) as Arc<dyn PhysicalOptimizerRule + Send + Sync>, Arc::new(AggregateWholePartitions)],
     );
     let place = rules.iter().position(|rule| rule.name() == "EnsureCooperative").unwrap_or(rules.len());
-    rules.insert(place, Arc::new(SortBranches));
+    rules.splice(place..place, [Arc::new(SortBranches) as Arc<dyn PhysicalOptimizerRule + Send + Sync>, Arc::new(LookBack)]);
     let state = SessionStateBuilder::new_with_default_features().with_config(config).with_runtime_env(runtime);
     let state = state.with_optimizer_rules(vec![Arc::new(ShareRepeated)]);
     let state = state.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(Planner));
