@@ -113,3 +113,44 @@ async fn tables(state: &SessionState, query: &Query, catalog: &str, schema: &str
     }
     Ok((found, asks_information))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use datafusion::datasource::ViewTable;
+    use datafusion::physical_plan::joins::HashJoinExec;
+    use datafusion::physical_plan::{ExecutionPlan, displayable};
+
+    use crate::testing::{lake, physical};
+
+    /// The columns of each join.
+    fn joined(plan: &Arc<dyn ExecutionPlan>) -> Vec<usize> {
+        let here = plan.downcast_ref::<HashJoinExec>().map(|join| join.schema().fields().len());
+        here.into_iter().chain(plan.children().into_iter().flat_map(joined)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_join_in_a_view_hands_on_what_is_asked_for() {
+        let columns: [(&str, ArrayRef); 3] = [
+            ("id", Arc::new((0..20_000).collect::<Int64Array>())),
+            ("key", Arc::new((0..20_000).map(|id| id % 100).collect::<Int64Array>())),
+            ("text", Arc::new((0..20_000).map(|id| Some(format!("text {id}"))).collect::<StringArray>())),
+        ];
+        let rows = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap();
+        let context = lake(vec![vec![rows]], 1 << 28);
+        for (large, small) in [("a", "b"), ("b", "a")] {
+            let sql = format!(
+                "SELECT a.id, a.key, a.text, b.id AS other FROM t a JOIN t b ON a.key = b.key WHERE {small}.id < 100 AND {large}.id > 0"
+            );
+            let view = super::plan(&context.state(), &sql, &[]).await.unwrap();
+            let schema = context.catalog("awsdatacatalog").unwrap().schema("default").unwrap();
+            schema.register_table("v".to_owned(), Arc::new(ViewTable::new(view, None))).unwrap();
+            let plan = physical(&context.state(), "SELECT max(text), max(other) FROM v").await;
+            assert_eq!(joined(&plan), [2], "{}", displayable(plan.as_ref()).indent(false));
+            schema.deregister_table("v").unwrap();
+        }
+    }
+}

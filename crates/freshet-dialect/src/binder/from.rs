@@ -1,9 +1,12 @@
 //! `FROM`: tables, views, `WITH` queries, subqueries, joins, `UNNEST` and `LATERAL`.
 
+use std::sync::Arc;
+
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column as PlanColumn, UnnestOptions};
+use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias};
 use datafusion::sql::sqlparser::ast::{
     Expr as Ast, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins,
 };
@@ -241,7 +244,9 @@ impl Binder {
         let plan = LogicalPlanBuilder::scan(found.reference.clone(), found.source.clone(), None)?.build()?;
         let mut columns = Vec::new();
         let mut exprs = Vec::new();
-        for (qualified, field) in plan.schema().iter() {
+        let told = Arc::clone(plan.schema());
+        let plan = untold(plan)?;
+        for (qualified, field) in told.iter() {
             let Some(kind) = type_names::of_field(field) else { continue };
             let name = field.name().to_lowercase();
             let hidden = name.starts_with('$');
@@ -350,6 +355,26 @@ impl Binder {
         }
         Ok(Relation { plan: plan.project(exprs)?.build()?, columns })
     }
+}
+
+/// A view's plan without the types that its columns tell, once they are known: DataFusion lets no projection past one that tells something
+/// of its columns, and a join below would hand on its keys.
+fn untold(plan: LogicalPlan) -> Result<LogicalPlan, Error> {
+    Ok(match plan {
+        LogicalPlan::SubqueryAlias(named) => {
+            let input = untold(Arc::unwrap_or_clone(named.input))?;
+            LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input), named.alias)?)
+        }
+        LogicalPlan::Projection(projection) => {
+            let input = untold(Arc::unwrap_or_clone(projection.input))?;
+            let exprs = projection.expr.into_iter().map(|expr| match expr {
+                Expr::Alias(alias) => Expr::Alias(Alias { metadata: None, ..alias }),
+                other => other,
+            });
+            LogicalPlan::Projection(Projection::try_new(exprs.collect(), Arc::new(input))?)
+        }
+        other => other,
+    })
 }
 
 /// The relation under an alias, with the alias's column names.
