@@ -34,14 +34,21 @@ impl Binder {
             both,
             Kind::Real | Kind::Double | Kind::Zoned(_) | Kind::Array(_) | Kind::Map(..) | Kind::Row(_) | Kind::Json | Kind::Unknown
         ) {
-            let searches = self.reads.get() && items.len() > 1 && items.iter().all(|item| is_whole_constant(&item.expr));
+            let searches = self.reads.get() && items.len() > 1 && matches!(both, Kind::Array(_) | Kind::Map(..) | Kind::Row(_));
+            let is_whole: Vec<bool> = items.iter().map(|item| searches && is_whole_constant(&item.expr)).collect();
+            let looks_up = searches && !is_whole.contains(&false);
             let mut any: Option<Expr> = None;
-            for item in items {
-                let equal = self.compare(Operator::Eq, value.clone(), item)?.expr;
+            for (item, is_whole) in items.into_iter().zip(is_whole) {
+                let mut equal = self.compare(Operator::Eq, value.clone(), item)?.expr;
+                if is_whole && !looks_up {
+                    // Trino goes to such a constant by the value's hash, and so never where the value holds a NULL (476, seen).
+                    let never = Expr::Literal(ScalarValue::Boolean(Some(false)), None);
+                    equal = when(is_indeterminate(value.clone()), never).otherwise(equal)?;
+                }
                 any = Some(any.map_or(equal.clone(), |before| before.or(equal)));
             }
             let mut any = any.ok_or_else(|| Error::Syntax { message: "IN needs a value".to_owned() })?;
-            if searches && matches!(both, Kind::Array(_) | Kind::Map(..) | Kind::Row(_)) {
+            if looks_up {
                 // Trino looks a table's rows up in a set of such constants, and asks no element of what holds a NULL (476, seen).
                 let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
                 any = when(is_indeterminate(value), unknown).otherwise(any)?;
@@ -89,14 +96,21 @@ mod tests {
     async fn a_row_that_holds_null_is_in_no_list_of_constants() {
         let a: ArrayRef = Arc::new(Int32Array::from(vec![Some(3), Some(1), Some(1), None, Some(1)]));
         let b: ArrayRef = Arc::new(StringArray::from(vec![None, None, Some("x"), Some("z"), Some("z")]));
-        let rows = RecordBatch::try_from_iter_with_nullable([("a", a, true), ("b", b, true)]).unwrap();
+        let c: ArrayRef = Arc::new(Int32Array::from(vec![9; 5]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("a", a, true), ("b", b, true), ("c", c, true)]).unwrap();
         let context = lake(vec![vec![rows]], 1 << 28);
-        let (yes, no) = (Some(true), Some(false));
+        let (yes, no, unknown) = (Some(true), Some(false), None);
         for (condition, wanted) in [
-            ("(a, b) IN ((1, 'x'), (2, 'y'))", [None, None, yes, None, no]),
-            ("(a, b) NOT IN ((1, 'x'), (2, 'y'))", [None, None, no, None, yes]),
-            ("(a, b) IN ((1, 'x'))", [no, None, yes, no, no]),
-            ("ARRAY[a, 7] IN (ARRAY[1, 3], ARRAY[2])", [no, no, no, None, no]),
+            ("(a, b) IN ((1, 'x'), (2, 'y'))", [unknown, unknown, yes, unknown, no]),
+            ("(a, b) NOT IN ((1, 'x'), (2, 'y'))", [unknown, unknown, no, unknown, yes]),
+            ("(a, b) IN ((1, 'x'))", [no, unknown, yes, no, no]),
+            ("ARRAY[a, 7] IN (ARRAY[1, 3], ARRAY[2])", [no, no, no, unknown, no]),
+            // Of several, each constant by itself, beside what is none or holds a NULL.
+            ("(a, b) IN ((c, 'z'), (1, 'x'))", [no, no, yes, unknown, no]),
+            ("(a, b) NOT IN ((1, 'x'), (c, 'z'))", [yes, yes, no, unknown, yes]),
+            ("(a, b) IN ((c, 'z'), (c, 'y'))", [no, no, no, unknown, no]),
+            ("(a, b) IN ((1, 'x'), (3, NULL))", [unknown, no, yes, unknown, no]),
+            ("ARRAY[a, 7] IN (ARRAY[c, 8], ARRAY[1, 7])", [no, yes, yes, no, yes]),
         ] {
             let plan = physical(&context.state(), &format!("SELECT {condition} FROM t")).await;
             let found = collect(plan, context.task_ctx()).await.unwrap();
