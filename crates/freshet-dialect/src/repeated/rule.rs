@@ -53,8 +53,7 @@ impl OptimizerRule for ShareRepeated {
                 optimized.passes = PASSES;
             }
         }
-        optimized.passes = PASSES;
-        optimized.of(plan).map(Transformed::yes)
+        optimized.pass(plan, PASSES).map(Transformed::yes)
     }
 }
 
@@ -76,11 +75,16 @@ impl Optimized {
         });
         let (done, optimized) = &mut self.after[at];
         if *done < self.passes {
-            self.context = std::mem::take(&mut self.context).with_max_passes(self.passes - *done);
-            *optimized = Optimizer::new().optimize(std::mem::take(optimized), &self.context, |_, _| ())?;
-            *done = self.passes;
+            let (plan, passes) = (std::mem::take(optimized), self.passes - *done);
+            self.after[at] = (self.passes, self.pass(plan, passes)?);
         }
-        Ok(optimized.clone())
+        Ok(self.after[at].1.clone())
+    }
+
+    /// More passes over a plan, of which nothing is kept.
+    fn pass(&mut self, plan: LogicalPlan, passes: u8) -> Result<LogicalPlan> {
+        self.context = std::mem::take(&mut self.context).with_max_passes(passes);
+        Optimizer::new().optimize(plan, &self.context, |_, _| ())
     }
 }
 
