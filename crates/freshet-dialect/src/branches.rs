@@ -8,10 +8,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::physical_expr::equivalence::AcrossPartitions;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::limit::LocalLimitExec;
@@ -20,34 +17,20 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _};
 
+use crate::each_node::EachNode;
+
 /// Sorts each branch by itself. It belongs after the rules that place sorts and limits, and before the one that hands filters down.
-#[derive(Debug)]
-pub(crate) struct SortBranches;
+pub(crate) const SORT_BRANCHES: EachNode = EachNode { name: "SortBranches", replace: sort_branches };
 
-impl PhysicalOptimizerRule for SortBranches {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let replace = |node: Arc<dyn ExecutionPlan>| {
-            let Some(sort) = node.downcast_ref::<SortExec>() else { return Ok(Transformed::no(node)) };
-            let Some(fetch) = sort.fetch().filter(|_| sort.preserve_partitioning() && differs(sort.input())) else {
-                return Ok(Transformed::no(node));
-            };
-            let over = |input| SortExec::new(sort.expr().clone(), input).with_preserve_partitioning(true);
-            let Some(branches) = branches(sort.input())? else {
-                return Ok(Transformed::yes(Arc::new(LocalLimitExec::new(Arc::new(over(Arc::clone(sort.input()))), fetch)) as _));
-            };
-            let sorts = branches.into_iter().map(|branch| Arc::new(over(branch).with_fetch(Some(fetch))) as _);
-            Ok(Transformed::yes(UnionExec::try_new(sorts.collect())?))
-        };
-        plan.transform_down(replace).data()
-    }
-
-    fn name(&self) -> &'static str {
-        "SortBranches"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn sort_branches(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(sort) = node.downcast_ref::<SortExec>() else { return Ok(None) };
+    let Some(fetch) = sort.fetch().filter(|_| sort.preserve_partitioning() && differs(sort.input())) else { return Ok(None) };
+    let over = |input| SortExec::new(sort.expr().clone(), input).with_preserve_partitioning(true);
+    let Some(branches) = branches(sort.input())? else {
+        return Ok(Some(Arc::new(LocalLimitExec::new(Arc::new(over(Arc::clone(sort.input()))), fetch))));
+    };
+    let sorts = branches.into_iter().map(|branch| Arc::new(over(branch).with_fetch(Some(fetch))) as _);
+    UnionExec::try_new(sorts.collect()).map(Some)
 }
 
 /// Whether something is constant in each of many partitions, and not the same in all.

@@ -37,7 +37,7 @@ use datafusion::physical_plan::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use self::keeper::Keeper;
-pub(crate) use self::rule::KeepFirstRows;
+pub(crate) use self::rule::KEEP_FIRST_ROWS;
 use crate::handed;
 use crate::room::Room;
 

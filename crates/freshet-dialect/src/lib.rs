@@ -27,6 +27,7 @@ mod casts;
 mod conform;
 mod decorrelate;
 mod digest;
+mod each_node;
 mod error;
 mod extremes;
 mod first_rows;

@@ -10,14 +10,12 @@ use datafusion::arrow::array::{Array as _, ArrayRef, BooleanArray, RecordBatch, 
 use datafusion::arrow::compute::kernels::nullif::nullif;
 use datafusion::arrow::compute::{SortOptions, concat, partition};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
 use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions, replace_children_if_necessary};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput as _};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -27,29 +25,14 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt as _;
 
+use crate::each_node::EachNode;
+
 /// Puts [`LookBackExec`] in the place of windows. It belongs after the rules that place sorts, and turn windows round to fit them.
-#[derive(Debug)]
-pub(crate) struct LookBack;
+pub(crate) const LOOK_BACK: EachNode = EachNode { name: "LookBack", replace: look_back };
 
-impl PhysicalOptimizerRule for LookBack {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let replace = |node: Arc<dyn ExecutionPlan>| match node.downcast_ref::<BoundedWindowAggExec>().and_then(functions) {
-            Some((by, functions)) => {
-                let exec = LookBackExec { window: node, by, functions, metrics: ExecutionPlanMetricsSet::new() };
-                Ok(Transformed::yes(Arc::new(exec) as Arc<dyn ExecutionPlan>))
-            }
-            None => Ok(Transformed::no(node)),
-        };
-        plan.transform_up(replace).data()
-    }
-
-    fn name(&self) -> &'static str {
-        "LookBack"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn look_back(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some((by, functions)) = node.downcast_ref::<BoundedWindowAggExec>().and_then(functions) else { return Ok(None) };
+    Ok(Some(Arc::new(LookBackExec { window: Arc::clone(node), by, functions, metrics: ExecutionPlanMetricsSet::new() })))
 }
 
 /// What is worked out of a row and the one before it.

@@ -10,20 +10,20 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast::{Query, visit_relations};
 
 use crate::Error;
 use crate::binder::{Binder, Table};
-use crate::branches::SortBranches;
-use crate::first_rows::KeepFirstRows;
+use crate::branches::SORT_BRANCHES;
+use crate::each_node::EachNode;
+use crate::first_rows::KEEP_FIRST_ROWS;
 use crate::information::Information;
-use crate::looking_back::LookBack;
+use crate::looking_back::LOOK_BACK;
 use crate::parser;
 use crate::repeated::{Planner, ShareRepeated};
-use crate::whole_partitions::AggregateWholePartitions;
+use crate::whole_partitions::AGGREGATE_WHOLE_PARTITIONS;
 
 /// The bytes, and where these are not known the rows, of a side of a join that is read whole.
 const SMALL_SIDE: usize = 32 << 20;
@@ -46,13 +46,12 @@ pub fn context(memory_limit: usize) -> Result<SessionContext, Error> {
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory_limit))).build_arc();
     let runtime = runtime.map_err(|error| Error::Execution { message: error.to_string() })?;
     let mut rules = PhysicalOptimizer::default().rules;
-    let place = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
-    rules.splice(
-        place..place,
-        [Arc::new(KeepFirstRows) as Arc<dyn PhysicalOptimizerRule + Send + Sync>, Arc::new(AggregateWholePartitions)],
-    );
-    let place = rules.iter().position(|rule| rule.name() == "EnsureCooperative").unwrap_or(rules.len());
-    rules.splice(place..place, [Arc::new(SortBranches) as Arc<dyn PhysicalOptimizerRule + Send + Sync>, Arc::new(LookBack)]);
+    let mut before = |name: &str, added: [EachNode; 2]| {
+        let place = rules.iter().position(|rule| rule.name() == name).unwrap_or(rules.len());
+        rules.splice(place..place, added.map(|rule| Arc::new(rule) as _));
+    };
+    before("EnsureRequirements", [KEEP_FIRST_ROWS, AGGREGATE_WHOLE_PARTITIONS]);
+    before("EnsureCooperative", [SORT_BRANCHES, LOOK_BACK]);
     let state = SessionStateBuilder::new_with_default_features().with_config(config).with_runtime_env(runtime);
     let state = state.with_optimizer_rules(vec![Arc::new(ShareRepeated)]);
     let state = state.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(Planner));

@@ -32,7 +32,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-pub(crate) use self::rule::AggregateWholePartitions;
+pub(crate) use self::rule::AGGREGATE_WHOLE_PARTITIONS;
 use crate::handed;
 use crate::room::Room;
 

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Column, Literal};
 use datafusion::physical_expr::window::StandardWindowExpr;
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
@@ -17,32 +14,16 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowUDFExpr};
 
 use super::{FirstRowsExec, Ties};
+use crate::each_node::EachNode;
 
 /// Puts [`FirstRowsExec`] in the place of windows. It belongs before the rule that adds sorts, since nothing may rely on one.
-#[derive(Debug)]
-pub(crate) struct KeepFirstRows;
+pub(crate) const KEEP_FIRST_ROWS: EachNode = EachNode { name: "KeepFirstRows", replace: keep_first_rows };
 
-impl PhysicalOptimizerRule for KeepFirstRows {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let replace = |node: Arc<dyn ExecutionPlan>| {
-            let Some(filter) = node.downcast_ref::<FilterExec>() else { return Ok(Transformed::no(node)) };
-            let numbers = split_conjunction(filter.predicate()).into_iter().filter_map(only_one);
-            let below = numbers.into_iter().find_map(|number| without_window(filter.input(), number));
-            match below {
-                Some(below) => Ok(Transformed::yes(replace_children_if_necessary(Arc::clone(&node), vec![below])?)),
-                None => Ok(Transformed::no(node)),
-            }
-        };
-        plan.transform_down(replace).data()
-    }
-
-    fn name(&self) -> &'static str {
-        "KeepFirstRows"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn keep_first_rows(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(filter) = node.downcast_ref::<FilterExec>() else { return Ok(None) };
+    let mut numbers = split_conjunction(filter.predicate()).into_iter().filter_map(only_one);
+    let below = numbers.find_map(|number| without_window(filter.input(), number));
+    below.map(|below| replace_children_if_necessary(Arc::clone(node), vec![below])).transpose()
 }
 
 /// The column of which a condition keeps nothing above 1.

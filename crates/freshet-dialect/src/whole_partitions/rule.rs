@@ -3,47 +3,30 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::logical_expr::{WindowFrameBound, WindowFrameUnits};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::window::WindowExpr;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
 use super::{PlainAggregateWindowExpr, WholePartitionsExec};
+use crate::each_node::EachNode;
 
 /// Puts [`WholePartitionsExec`] in the place of windows. It belongs before the rule that adds sorts, since nothing may rely on one.
-#[derive(Debug)]
-pub(crate) struct AggregateWholePartitions;
+pub(crate) const AGGREGATE_WHOLE_PARTITIONS: EachNode = EachNode { name: "AggregateWholePartitions", replace: aggregate_whole_partitions };
 
-impl PhysicalOptimizerRule for AggregateWholePartitions {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let replace = |node: Arc<dyn ExecutionPlan>| {
-            let (input, windows) = if let Some(window) = node.downcast_ref::<WindowAggExec>() {
-                (window.input(), window.window_expr())
-            } else if let Some(window) = node.downcast_ref::<BoundedWindowAggExec>() {
-                (window.input(), window.window_expr())
-            } else {
-                return Ok(Transformed::no(node));
-            };
-            if !windows.iter().all(|window| aggregate(window).is_some()) {
-                return Ok(Transformed::no(node));
-            }
-            let exec = WholePartitionsExec::new(Arc::clone(input), windows.to_vec(), node.schema());
-            Ok(Transformed::yes(Arc::new(exec) as Arc<dyn ExecutionPlan>))
-        };
-        plan.transform_down(replace).data()
+fn aggregate_whole_partitions(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let (input, windows) = if let Some(window) = node.downcast_ref::<WindowAggExec>() {
+        (window.input(), window.window_expr())
+    } else if let Some(window) = node.downcast_ref::<BoundedWindowAggExec>() {
+        (window.input(), window.window_expr())
+    } else {
+        return Ok(None);
+    };
+    if !windows.iter().all(|window| aggregate(window).is_some()) {
+        return Ok(None);
     }
-
-    fn name(&self) -> &'static str {
-        "AggregateWholePartitions"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+    Ok(Some(Arc::new(WholePartitionsExec::new(Arc::clone(input), windows.to_vec(), node.schema()))))
 }
 
 /// The aggregate of a window that is the same for all rows of a partition, if it can be reckoned for many partitions at once. None has a
